@@ -1,0 +1,17 @@
+//! The machine around us: processes, files, locks, the terminal. Platform code lives here, behind `cfg`.
+
+pub mod copy;
+pub mod disk;
+pub mod exchange;
+pub mod process;
+pub mod random;
+pub mod terminal;
+pub mod witness;
+
+use crate::session::Timestamp;
+
+/// Now, by the machine's clock.
+pub fn now() -> Timestamp {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

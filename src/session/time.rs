@@ -1,0 +1,80 @@
+//! Moments, as git has them: seconds since 1970, in UTC.
+
+/// Seconds since the beginning of 1970, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// As RFC 3339 in UTC, `2026-11-24T18:11:12Z`.
+    pub fn rfc3339(self) -> String {
+        let (days, seconds) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        // Civil from days: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            seconds / 3_600,
+            seconds / 60 % 60,
+            seconds % 60
+        )
+    }
+
+    /// How long before `now` this was, as git says it: `3 hours ago` becomes `3 hours`.
+    pub fn age(self, now: Timestamp) -> String {
+        let seconds = (now.0 - self.0).max(0);
+        let (count, unit) = match seconds {
+            0..90 => (seconds, "second"),
+            90..5_400 => ((seconds + 30) / 60, "minute"),
+            5_400..129_600 => ((seconds + 1_800) / 3_600, "hour"),
+            129_600..1_209_600 => ((seconds + 43_200) / 86_400, "day"),
+            1_209_600..6_048_000 => ((seconds + 302_400) / 604_800, "week"),
+            6_048_000..63_072_000 => ((seconds + 1_314_000) / 2_628_000, "month"),
+            _ => (seconds / 31_536_000, "year"),
+        };
+        format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    }
+
+    /// Whole days before `now`.
+    pub fn days_before(self, now: Timestamp) -> i64 {
+        (now.0 - self.0).max(0) / 86_400
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_knows_leap_days_and_the_past() {
+        assert_eq!(Timestamp(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(951_782_400).rfc3339(), "2000-02-29T00:00:00Z");
+        assert_eq!(Timestamp(1_732_471_872).rfc3339(), "2024-11-24T18:11:12Z");
+        assert_eq!(Timestamp(-1).rfc3339(), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn ages_read_as_git_says_them() {
+        let now = Timestamp(100_000_000);
+        let before = |seconds| Timestamp(now.0 - seconds).age(now);
+        assert_eq!(before(1), "1 second");
+        assert_eq!(before(89), "89 seconds");
+        assert_eq!(before(90), "2 minutes");
+        assert_eq!(before(7_200), "2 hours");
+        assert_eq!(before(86_400 * 3), "3 days");
+        assert_eq!(before(86_400 * 21), "3 weeks");
+        assert_eq!(before(-5), "0 seconds");
+    }
+}
