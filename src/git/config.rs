@@ -1,0 +1,121 @@
+//! Settings, as git reads them.
+
+use crate::error::{Context, Error, Result};
+use crate::git::{CommitDraft, Repo};
+use gix::bstr::ByteSlice;
+
+/// Who writes, and when: git's identity of the committer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub(crate) signature: gix::actor::Signature,
+}
+
+impl Identity {
+    /// `Name <email>`.
+    pub fn shown(&self) -> String {
+        format!("{} <{}>", self.signature.name, self.signature.email)
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        self.signature.time.seconds
+    }
+}
+
+impl Repo {
+    /// A setting as text; the last value wins, as with `git config --get`.
+    pub fn setting(&self, key: &str) -> Option<String> {
+        self.inner.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
+    }
+
+    /// All values of a setting, in the order git reads them.
+    pub fn settings(&self, key: &str) -> Vec<String> {
+        let snapshot = self.inner.config_snapshot();
+        snapshot
+            .plumbing()
+            .strings(key)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|value| value.to_str_lossy().into_owned())
+            .collect()
+    }
+
+    /// A setting as yes or no.
+    ///
+    /// # Errors
+    /// Refused, if it is neither.
+    pub fn switch(&self, key: &str) -> Result<Option<bool>> {
+        match self.inner.config_snapshot().try_boolean(key) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(error)) => Err(Error::refused(format!("The setting `{key}` is neither true nor false."))
+                .because(error)
+                .hint(format!("`git config {key} true` or `git config --unset {key}` mends it."))),
+        }
+    }
+
+    /// A setting as a path, `~` filled in.
+    ///
+    /// # Errors
+    /// Refused, if `~user` names nobody.
+    pub fn path_setting(&self, key: &str) -> Result<Option<String>> {
+        let output = self.git().args(["config", "--type=path", "--get", key]).run()?;
+        Ok(output.is_success().then(|| output.text()))
+    }
+
+    /// Who the user is, as git takes it for commits: environment, then settings.
+    ///
+    /// # Errors
+    /// Refused where neither says, before anything is done.
+    pub fn identity(&self) -> Result<Identity> {
+        let missing = || {
+            Error::refused("git does not know who you are, and every record says who wrote it.")
+                .hint("`git config --global user.name <name>` and `git config --global user.email <email>` tell it.")
+        };
+        let signature = self.inner.committer().ok_or_else(missing)?;
+        let signature = signature.or_refuse(|| "The committer's date cannot be understood.")?;
+        if signature.name.is_empty() || signature.email.is_empty() {
+            return Err(missing());
+        }
+        let signature = signature.to_owned().or_refuse(|| "The committer's date cannot be understood.")?;
+        Ok(Identity { signature })
+    }
+
+    /// A draft of a commit by the program itself: a fixed author, the user as committer.
+    pub fn draft_by_us(&self, identity: &Identity, message: String) -> CommitDraft {
+        CommitDraft {
+            author: gix::actor::Signature {
+                name: "git session".into(),
+                email: "git-session@localhost".into(),
+                time: identity.signature.time,
+            },
+            committer: identity.signature.clone(),
+            message,
+        }
+    }
+
+    /// The remote that branches come from: `checkout.defaultRemote`, the only one, or `origin`.
+    pub fn default_remote(&self) -> Option<String> {
+        if let Some(remote) = self.setting("checkout.defaultRemote") {
+            return Some(remote);
+        }
+        let names = self.inner.remote_names();
+        if names.len() == 1 {
+            return names.iter().next().map(|name| name.to_string());
+        }
+        names.iter().any(|name| AsRef::<[u8]>::as_ref(name) == b"origin").then(|| "origin".to_owned())
+    }
+
+    /// All remotes' names.
+    pub fn remotes(&self) -> Vec<String> {
+        self.inner.remote_names().iter().map(|name| name.to_string()).collect()
+    }
+
+    /// The remote-tracking ref that is the upstream of a local branch, by full name.
+    pub fn upstream_of(&self, branch: &str) -> Option<String> {
+        let name = gix::refs::FullName::try_from(branch).ok()?;
+        let upstream =
+            self.inner.branch_remote_tracking_ref_name(name.as_ref(), gix::remote::Direction::Fetch)?.ok()?;
+        Some(upstream.as_bstr().to_string())
+    }
+}

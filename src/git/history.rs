@@ -1,0 +1,177 @@
+//! Questions about history: who is ahead of whom, what is whose own.
+
+use crate::error::Result;
+use crate::git::Repo;
+use crate::session::ObjectId;
+use std::collections::{BTreeMap, HashMap};
+
+/// How many commits a branch has that its base lacks, and the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct AheadBehind {
+    /// `<base tip>..<branch>`
+    pub ahead: u64,
+    /// `<branch>..<base tip>`
+    pub behind: u64,
+}
+
+impl Repo {
+    /// Ahead and behind for many branches in one pass for each base tip.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run. A branch that git does not know is left out.
+    pub fn ahead_behind(&self, branches: &[(String, ObjectId)]) -> Result<HashMap<String, AheadBehind>> {
+        let mut by_base: BTreeMap<ObjectId, Vec<&str>> = BTreeMap::new();
+        for (branch, base) in branches {
+            by_base.entry(*base).or_default().push(branch);
+        }
+        let mut counted = HashMap::with_capacity(branches.len());
+        for (base, names) in by_base {
+            let output = self
+                .git()
+                .arg("for-each-ref")
+                .arg(format!("--format=%(refname)%00%(ahead-behind:{base})"))
+                .arg("--stdin")
+                .input(names.join("\n") + "\n")
+                .run()?;
+            if !output.is_success() {
+                // git before 2.41 has neither: count one by one.
+                for name in names {
+                    if let Some(pair) = self.ahead_behind_of(name, base)? {
+                        counted.insert(name.to_owned(), pair);
+                    }
+                }
+                continue;
+            }
+            for line in String::from_utf8_lossy(&output.stdout).lines() {
+                let Some((name, pair)) = line.split_once('\0') else { continue };
+                let mut numbers = pair.split(' ').filter_map(|number| number.parse().ok());
+                if let (Some(ahead), Some(behind)) = (numbers.next(), numbers.next()) {
+                    counted.insert(name.to_owned(), AheadBehind { ahead, behind });
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Ahead and behind of one revision; none if git does not know it.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn ahead_behind_of(&self, tip: &str, base: ObjectId) -> Result<Option<AheadBehind>> {
+        let range = format!("{base}...{tip}");
+        let output = self.git().args(["rev-list", "--left-right", "--count", &range, "--"]).run()?;
+        let text = output.text();
+        let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
+        Ok(match (numbers.next(), numbers.next()) {
+            (Some(behind), Some(ahead)) if output.is_success() => Some(AheadBehind { ahead, behind }),
+            _ => None,
+        })
+    }
+
+    /// The merge base that `git merge-base` names first; none of unrelated histories.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn merge_base(&self, a: ObjectId, b: ObjectId) -> Result<Option<ObjectId>> {
+        if a == b {
+            return Ok(Some(a));
+        }
+        let output = self.git().args(["merge-base", &a.to_string(), &b.to_string()]).run()?;
+        Ok(ObjectId::from_hex(output.text().as_bytes()).ok())
+    }
+
+    /// Whether `ancestor` is reachable from `tip`.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run or a commit is missing.
+    pub fn is_ancestor(&self, ancestor: ObjectId, tip: ObjectId) -> Result<bool> {
+        if ancestor == tip {
+            return Ok(true);
+        }
+        let command = self.git().args(["merge-base", "--is-ancestor", &ancestor.to_string(), &tip.to_string()]);
+        let output = command.run()?;
+        match output.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(command.failure(&output)),
+        }
+    }
+
+    /// The own commits of a branch, oldest first: what a rebase replays. Merges are among them where there are any.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run or a commit is missing.
+    pub fn own_commits(&self, base_tip: ObjectId, tip: ObjectId, fork: Option<ObjectId>) -> Result<Vec<ObjectId>> {
+        let mut command = self
+            .git()
+            .args(["rev-list", "--reverse", "--topo-order", "--cherry-pick", "--right-only"])
+            .arg(format!("{base_tip}...{tip}"));
+        if let Some(fork) = fork.filter(|fork| self.has_object(*fork)) {
+            command = command.arg(format!("^{fork}"));
+        }
+        let output = command.arg("--").run_ok()?;
+        Ok(output.text().lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect())
+    }
+
+    /// The first lines of the messages of commits.
+    ///
+    /// # Errors
+    /// Refused, if a commit is missing.
+    pub fn subjects(&self, commits: &[ObjectId]) -> Result<Vec<String>> {
+        commits.iter().map(|id| Ok(first_line(&self.commit(*id)?.message))).collect()
+    }
+
+    /// Commits that only the given reflogs can reach: the newest ones, whose ancestors come along.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn only_in_reflogs(&self, logged: &[ObjectId], kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        if logged.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut input = String::new();
+        for id in logged {
+            input.push_str(&format!("{id}\n"));
+        }
+        for id in kept {
+            input.push_str(&format!("^{id}\n"));
+        }
+        input.push_str("--not\n--branches\n--tags\n--remotes\n");
+        let output = self
+            .git()
+            .args(["rev-list", "--ignore-missing", "--parents", "--stdin"])
+            .input(input)
+            .run_ok()?;
+        let mut unreachable = Vec::new();
+        let mut parents = std::collections::HashSet::new();
+        for line in output.text().lines() {
+            let mut ids = line.split(' ').filter_map(|id| ObjectId::from_hex(id.as_bytes()).ok());
+            unreachable.extend(ids.next());
+            parents.extend(ids);
+        }
+        unreachable.retain(|id| !parents.contains(id));
+        Ok(unreachable)
+    }
+
+    /// All ids that a reflog names, each once.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn reflog_ids(&self, git_dir: &std::path::Path, reference: &str) -> Result<Vec<ObjectId>> {
+        let output = self.git_of(git_dir).args(["reflog", "show", "--format=%H", reference, "--"]).run()?;
+        if !output.is_success() {
+            return Ok(Vec::new());
+        }
+        let mut ids: Vec<ObjectId> =
+            output.text().lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect();
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+}
+
+/// The first line of a message, for people.
+pub fn first_line(message: &[u8]) -> String {
+    let line = message.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    String::from_utf8_lossy(line).trim().to_owned()
+}

@@ -1,0 +1,258 @@
+//! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
+
+use crate::error::{Context, Result};
+use crate::git::worktrees::{bytes_of_path, Worktree};
+use crate::git::Repo;
+use crate::host::copy::{self, Job, Kind, Outcome};
+use crate::host::exchange::Stat;
+use crate::session::{BString, ObjectId};
+use gix::index::entry::{Flags, Mode, Stage};
+use std::path::Path;
+
+/// Attribute words that change bytes on their way out in a manner that a copy would not repeat.
+const CONVERTING: [&[u8]; 5] = [b"filter", b"ident", b"working-tree-encoding", b"eol=crlf", b"crlf"];
+
+/// How the files of a new worktree came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filled {
+    /// Copied from the sibling.
+    pub copied: usize,
+    /// Written by git from the object database.
+    pub unpacked: usize,
+}
+
+impl Repo {
+    /// Fills the empty worktree `target` with the files of `commit`, copied from `sibling` wherever that one's own
+    /// `lstat` proves that it has the very blob; git writes the rest. The index is put in place last: a worktree
+    /// without one was never finished.
+    ///
+    /// None, with nothing written, where a copy could differ from what git would check out: filters, line endings,
+    /// submodules, sparse checkouts, or a sibling that has too little in common.
+    ///
+    /// # Errors
+    /// Refused, if the files cannot be written.
+    pub fn fill_from_sibling(
+        &self,
+        sibling: &Worktree,
+        target: &Worktree,
+        commit: ObjectId,
+        threads: usize,
+    ) -> Result<Option<Filled>> {
+        if self.conversion_is_configured()? {
+            return Ok(None);
+        }
+        let tree = self.commit(commit)?.tree;
+        let options = gix::index::decode::Options::default();
+        let Ok(theirs) = gix::index::File::at(sibling.git_dir.join("index"), self.hash_kind(), true, options) else {
+            return Ok(None);
+        };
+        if theirs.is_sparse() {
+            return Ok(None);
+        }
+        let stamp = theirs.timestamp();
+        let mut ours = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+        let refuse_crlf = match self.attributes_allow_copy(&theirs, &ours)? {
+            Verdict::Never => return Ok(None),
+            Verdict::UnlessCrlf => true,
+            Verdict::Always => false,
+        };
+
+        let mut jobs = Vec::with_capacity(ours.entries().len());
+        let mut job_of = vec![None; ours.entries().len()];
+        let mut cursor = 0;
+        for (position, entry) in ours.entries().iter().enumerate() {
+            let path = entry.path(&ours);
+            let kind = match entry.mode {
+                Mode::FILE => Kind::File,
+                Mode::FILE_EXECUTABLE => Kind::Executable,
+                Mode::SYMLINK => Kind::Symlink,
+                _ => return Ok(None),
+            };
+            while cursor < theirs.entries().len() && theirs.entry(cursor).path(&theirs) < path {
+                cursor += 1;
+            }
+            let Some(found) = theirs.entries().get(cursor) else { continue };
+            let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
+            let usable = found.path(&theirs) == path
+                && found.stage() == Stage::Unconflicted
+                && found.id == entry.id
+                && found.mode == entry.mode
+                && !found.flags.intersects(hidden)
+                && (i64::from(found.stat.mtime.secs), found.stat.mtime.nsecs)
+                    < (stamp.unix_seconds(), stamp.nanoseconds());
+            if usable {
+                job_of[position] = Some(jobs.len());
+                jobs.push(Job { path: path.to_owned(), kind, expected: stat_of_entry(&found.stat) });
+            }
+        }
+        if jobs.len() * 2 < ours.entries().len() {
+            return Ok(None);
+        }
+
+        let outcomes = copy::tree(&sibling.path, &target.path, &jobs, refuse_crlf, threads)?;
+        let mut rest: Vec<u8> = Vec::new();
+        let mut filled = Filled { copied: 0, unpacked: 0 };
+        let paths: Vec<BString> = ours.entries().iter().map(|entry| entry.path(&ours).to_owned()).collect();
+        for (position, entry) in ours.entries_mut().iter_mut().enumerate() {
+            match job_of[position].map(|job| &outcomes[job]) {
+                Some(Outcome::Copied(stat)) => {
+                    entry.stat = entry_of_stat(stat);
+                    filled.copied += 1;
+                }
+                _ => {
+                    rest.extend_from_slice(&paths[position]);
+                    rest.push(0);
+                    filled.unpacked += 1;
+                }
+            }
+        }
+        let staged = target.git_dir.join("session-new.index");
+        self.write_index(ours, &staged)?;
+        let git = || self.git_in(&target.path).env("GIT_INDEX_FILE", &staged);
+        if !rest.is_empty() {
+            git().args(["checkout-index", "--quiet", "-u", "-z", "--stdin"]).input(rest).run_ok()?;
+        }
+        // Gives the index its cache of tree ids, as `git worktree add` would have.
+        git().args(["write-tree"]).run_ok()?;
+        std::fs::rename(&staged, target.git_dir.join("index"))
+            .or_refuse(|| format!("The index of '{}' could not be put in place.", target.path.display()))?;
+        Ok(Some(filled))
+    }
+
+    /// About how many bytes the files of a worktree take, by its index; 0 if that cannot be read.
+    pub fn checkout_size(&self, worktree: &Worktree) -> u64 {
+        let options = gix::index::decode::Options::default();
+        let index = gix::index::File::at(worktree.git_dir.join("index"), self.hash_kind(), true, options);
+        let Ok(index) = index else { return 0 };
+        // Each file takes whole blocks.
+        index.entries().iter().map(|entry| u64::from(entry.stat.size).next_multiple_of(4096)).sum()
+    }
+
+    fn write_index(&self, index: gix::index::File, path: &Path) -> Result<()> {
+        let mut index = index;
+        index.set_path(path);
+        index
+            .write(gix::index::write::Options::default())
+            .or_refuse(|| format!("The index '{}' could not be written.", path.display()))
+    }
+
+    /// Settings that make git write other bytes than the blob's, or not all files.
+    fn conversion_is_configured(&self) -> Result<bool> {
+        let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
+        let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
+        let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");
+        let modes = self.switch("core.fileMode")? == Some(false) || self.switch("core.symlinks")? == Some(false);
+        Ok(autocrlf
+            || eol
+            || modes
+            || cfg!(windows)
+            || on("core.sparseCheckout")?
+            || on("core.ignoreCase")?
+            || on("extensions.worktreeConfig")?)
+    }
+
+    /// Whether the attributes in force leave bytes alone, and are the same in both trees.
+    fn attributes_allow_copy(&self, theirs: &gix::index::File, ours: &gix::index::File) -> Result<Verdict> {
+        let files = |index: &gix::index::File| -> Vec<(BString, ObjectId)> {
+            index
+                .entries()
+                .iter()
+                .filter(|entry| {
+                    let path = entry.path(index);
+                    path.ends_with(b".gitattributes") && (path.len() == 14 || path[path.len() - 15] == b'/')
+                })
+                .map(|entry| (entry.path(index).to_owned(), entry.id))
+                .collect()
+        };
+        let attributes = files(ours);
+        if attributes != files(theirs) {
+            return Ok(Verdict::Never);
+        }
+        let mut texts = Vec::new();
+        for (_, id) in &attributes {
+            texts.push(self.blob(*id)?);
+        }
+        texts.extend(std::fs::read(self.common_dir().join("info/attributes")).ok());
+        let global = match self.path_setting_quick("core.attributesFile") {
+            Some(path) => Some(path),
+            None => std::env::var_os("XDG_CONFIG_HOME")
+                .filter(|path| !path.is_empty())
+                .map(std::path::PathBuf::from)
+                .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+                .map(|path| path.join("git/attributes")),
+        };
+        texts.extend(global.and_then(|path| std::fs::read(path).ok()));
+        texts.extend(std::fs::read("/etc/gitattributes").ok());
+        let mut verdict = Verdict::Always;
+        for text in &texts {
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
+                for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
+                    let bare = word.strip_prefix(b"-").or_else(|| word.strip_prefix(b"!")).unwrap_or(word);
+                    let bare = bare.strip_prefix(b"[attr]").unwrap_or(bare);
+                    if word.starts_with(b"-") || word.starts_with(b"!") {
+                        continue;
+                    }
+                    if CONVERTING.iter().any(|bad| bare.starts_with(bad)) {
+                        return Ok(Verdict::Never);
+                    }
+                    if bare.starts_with(b"text") || bare.starts_with(b"eol") {
+                        verdict = Verdict::UnlessCrlf;
+                    }
+                }
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+enum Verdict {
+    Always,
+    UnlessCrlf,
+    Never,
+}
+
+/// As the index keeps it: everything cut down to 32 bits.
+fn stat_of_entry(stat: &gix::index::entry::Stat) -> Stat {
+    Stat {
+        mtime: (i64::from(stat.mtime.secs), stat.mtime.nsecs),
+        ctime: (i64::from(stat.ctime.secs), stat.ctime.nsecs),
+        dev: u64::from(stat.dev),
+        ino: u64::from(stat.ino),
+        mode: 0,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: u64::from(stat.size),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index keeps 32 bits of each")]
+fn entry_of_stat(stat: &Stat) -> gix::index::entry::Stat {
+    let time = |(secs, nsecs): (i64, u32)| gix::index::entry::stat::Time { secs: secs as u32, nsecs };
+    gix::index::entry::Stat {
+        mtime: time(stat.mtime),
+        ctime: time(stat.ctime),
+        dev: stat.dev as u32,
+        ino: stat.ino as u32,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: stat.size as u32,
+    }
+}
+
+/// Whether a path of a tree is one that must never be written.
+pub fn is_dangerous(path: &Path) -> bool {
+    bytes_of_path(path).split(|byte| *byte == b'/').any(|part| part == b".." || part.eq_ignore_ascii_case(b".git"))
+}
+
+impl Repo {
+    /// All files of a commit, links included: path to blob.
+    ///
+    /// # Errors
+    /// Refused, if a tree cannot be read.
+    pub fn files_of_commit(&self, commit: ObjectId) -> Result<std::collections::HashMap<BString, ObjectId>> {
+        let tree = self.commit(commit)?.tree;
+        let index = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+        let entries = index.entries().iter().filter(|entry| entry.mode != Mode::COMMIT);
+        Ok(entries.map(|entry| (entry.path(&index).to_owned(), entry.id)).collect())
+    }
+}

@@ -1,0 +1,173 @@
+//! Merges in memory, by `git merge-tree`: the verdict is git's.
+
+use crate::error::{Context, Result};
+use crate::git::Repo;
+use crate::host::process::Command;
+use crate::session::{BString, ObjectId};
+use std::path::PathBuf;
+
+/// The outcome of a three-way merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merged {
+    /// The resulting tree.
+    Clean(ObjectId),
+    /// The paths that conflict.
+    Conflict(Vec<BString>),
+}
+
+/// A place for the objects of a prediction: reads see the repository, writes go to a temporary directory that goes
+/// with this value.
+#[derive(Debug)]
+pub struct Scratch {
+    directory: PathBuf,
+    objects: PathBuf,
+}
+
+impl Scratch {
+    /// Makes the temporary directory.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be made.
+    pub fn new(repo: &Repo) -> Result<Scratch> {
+        let name = format!("git-session-{}", crate::session::OperationId::from_bytes(crate::host::random::bits()?));
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory)
+            .or_refuse(|| format!("The temporary directory '{}' could not be made.", directory.display()))?;
+        Ok(Scratch { directory, objects: repo.common_dir().join("objects") })
+    }
+
+    fn lend(&self, command: Command) -> Command {
+        command
+            .env("GIT_OBJECT_DIRECTORY", &self.directory)
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+impl Repo {
+    /// Merges `theirs` into `ours`. With `base` (a commit or a tree) that is the ancestor; without it git finds it.
+    /// Attributes are those of `ours`. With `scratch` no object is left behind.
+    ///
+    /// # Errors
+    /// Refused, with git's words, where there is no verdict: unrelated histories, a missing object.
+    pub fn merge(
+        &self,
+        scratch: Option<&Scratch>,
+        base: Option<ObjectId>,
+        ours: ObjectId,
+        theirs: ObjectId,
+    ) -> Result<Merged> {
+        let mut command = self
+            .git()
+            .arg(format!("--attr-source={ours}"))
+            .args(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
+        if let Some(base) = base {
+            command = command.arg(format!("--merge-base={base}"));
+        }
+        command = command.arg(ours.to_string()).arg(theirs.to_string());
+        if let Some(scratch) = scratch {
+            command = scratch.lend(command);
+        }
+        let output = command.run()?;
+        let mut fields = output.stdout.split(|byte| *byte == 0);
+        let tree = fields.next().and_then(|hex| ObjectId::from_hex(hex).ok());
+        match (output.code, tree) {
+            (Some(0), Some(tree)) => Ok(Merged::Clean(tree)),
+            (Some(1), Some(_)) => {
+                let mut paths: Vec<BString> = fields.filter(|path| !path.is_empty()).map(BString::from).collect();
+                paths.dedup();
+                Ok(Merged::Conflict(paths))
+            }
+            _ => Err(command.failure(&output)),
+        }
+    }
+
+    /// Paths that differ between two commits or trees; `scratch` where one of them exists there only.
+    ///
+    /// # Errors
+    /// Refused, if one is missing.
+    pub fn differing_paths(&self, scratch: Option<&Scratch>, a: ObjectId, b: ObjectId) -> Result<Vec<BString>> {
+        let (a, b) = (a.to_string(), b.to_string());
+        let mut command = self.git().args(["diff-tree", "-r", "-z", "--name-only", "--no-renames", &a, &b]);
+        if let Some(scratch) = scratch {
+            command = scratch.lend(command);
+        }
+        let output = command.run_ok()?;
+        Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
+    }
+
+    /// Writes a commit of the user's: encoding, signature and identity are as `git commit` would have them.
+    ///
+    /// `author` is `(name, email, date)` of the work where that is somebody else's; `encoding` that of `message`.
+    ///
+    /// # Errors
+    /// Refused, with git's words: no identity, no key.
+    pub fn commit_tree(
+        &self,
+        tree: ObjectId,
+        parents: &[ObjectId],
+        message: &[u8],
+        author: Option<&Authorship>,
+    ) -> Result<ObjectId> {
+        let mut command = self.git();
+        if let Some(Authorship { name, email, date, encoding }) = author {
+            if let Some(encoding) = encoding {
+                command = command.arg("-c").arg(format!("i18n.commitEncoding={encoding}"));
+            }
+            command = command
+                .env("GIT_AUTHOR_NAME", os(name))
+                .env("GIT_AUTHOR_EMAIL", os(email))
+                .env("GIT_AUTHOR_DATE", date.as_str());
+        }
+        command = command.args(["commit-tree", &tree.to_string(), "-F", "-"]);
+        for parent in parents {
+            command = command.arg("-p").arg(parent.to_string());
+        }
+        if self.switch("commit.gpgSign")?.unwrap_or(false) {
+            command = command.arg("-S");
+        }
+        let output = command.input(message).run_ok()?;
+        ObjectId::from_hex(output.text().as_bytes()).or_refuse(|| "git made a commit and did not name it.")
+    }
+}
+
+/// Who wrote a commit that is made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorship {
+    /// The name, as bytes of the commit's encoding.
+    pub name: BString,
+    /// The mail address.
+    pub email: BString,
+    /// The date, in git's own form `<seconds> <zone>`.
+    pub date: String,
+    /// The encoding header, where there is one.
+    pub encoding: Option<String>,
+}
+
+impl Repo {
+    /// Who wrote a commit, and in what encoding.
+    ///
+    /// # Errors
+    /// Refused, if there is no such commit.
+    pub fn authorship(&self, id: ObjectId) -> Result<Authorship> {
+        let unreadable = || format!("The commit {id} could not be read.");
+        let object = self.inner.find_commit(id).or_refuse(unreadable)?;
+        let decoded = object.decode().or_refuse(unreadable)?;
+        let author = decoded.author().or_refuse(unreadable)?;
+        Ok(Authorship {
+            name: author.name.to_owned(),
+            email: author.email.to_owned(),
+            date: format!("@{}", author.time.trim()),
+            encoding: decoded.encoding.map(ToString::to_string),
+        })
+    }
+}
+
+fn os(bytes: &BString) -> std::ffi::OsString {
+    crate::git::worktrees::path_of_bytes(bytes).into_os_string()
+}

@@ -1,0 +1,193 @@
+//! The only door to the repository: discovery, settings, refs, objects, worktrees, and every run of the `git` binary.
+//!
+//! gix reads, and creates and updates refs of ours; `git` does what moves the user's branches and files, every deletion
+//! of a ref, and all refs where the repository uses reftable.
+
+mod command;
+mod config;
+pub mod history;
+pub mod hooks;
+pub mod index;
+pub mod merge;
+mod objects;
+pub mod refs;
+pub mod salvage;
+pub mod status;
+pub mod worktrees;
+
+pub use objects::{Commit, CommitDraft};
+pub use refs::{Edit, Expect, New, Target};
+pub use worktrees::Worktree;
+
+use crate::error::{Context, Error, Result};
+use crate::session::ObjectId;
+use std::path::{Path, PathBuf};
+
+/// An open repository, seen from one of its worktrees.
+pub struct Repo {
+    inner: gix::Repository,
+    backend: refs::Backend,
+    common_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Repo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repo").field("common_dir", &self.common_dir).finish_non_exhaustive()
+    }
+}
+
+impl Repo {
+    /// Finds the repository around `directory`, honouring `GIT_DIR` and its like as git does.
+    ///
+    /// # Errors
+    /// Refused outside of a repository, and where git itself would refuse to work (`safe.directory`).
+    pub fn discover(directory: &Path) -> Result<Repo> {
+        let found = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
+        let inner = match found {
+            Ok(repo) => repo.to_thread_local(),
+            Err(error) => {
+                return Err(match git_says_no(directory) {
+                    Some(words) => Error::refused("There is no repository here to work with.").because(words),
+                    None => Error::refused("The repository could not be opened.").because(error),
+                }
+                .hint("Run it inside a repository, or name one with `git -C <path> session ...`."));
+            }
+        };
+        if inner.git_dir_trust() != gix::sec::Trust::Full
+            && let Some(words) = git_says_no(directory)
+        {
+            return Err(Error::refused("git does not trust this repository.")
+                .because(words)
+                .hint("If it is yours, `git config --global --add safe.directory <path>` says so."));
+        }
+        Repo::of(inner)
+    }
+
+    /// Opens the repository whose git directory (of the main or of a linked worktree) this is.
+    ///
+    /// # Errors
+    /// Refused, if there is none.
+    pub fn open_git_dir(git_dir: &Path) -> Result<Repo> {
+        let inner = gix::open(git_dir)
+            .or_refuse(|| format!("The git directory '{}' could not be opened.", git_dir.display()))?;
+        Repo::of(inner)
+    }
+
+    fn of(mut inner: gix::Repository) -> Result<Repo> {
+        inner.object_cache_size_if_unset(16 * 1024 * 1024);
+        let common_dir = absolute(inner.common_dir())?;
+        let backend = refs::Backend::of(&inner, &common_dir);
+        Ok(Repo { inner, backend, common_dir })
+    }
+
+    /// The directory that all worktrees share: `.git` of the main worktree, or the bare repository.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// This worktree's own git directory.
+    ///
+    /// # Errors
+    /// Refused, if the current directory is gone.
+    pub fn git_dir(&self) -> Result<PathBuf> {
+        absolute(self.inner.git_dir())
+    }
+
+    /// The top of the worktree one stands in; none in a bare repository or inside `.git`.
+    pub fn worktree_top(&self) -> Option<PathBuf> {
+        self.inner.workdir().and_then(|path| absolute(path).ok())
+    }
+
+    /// The top of the main worktree; none of a bare repository.
+    pub fn main_top(&self) -> Option<PathBuf> {
+        let main = self.inner.main_repo().ok()?;
+        main.workdir().and_then(|path| absolute(path).ok())
+    }
+
+    /// The directory that stands for the whole repository: the main worktree's top, or the bare directory.
+    pub fn main_place(&self) -> PathBuf {
+        self.main_top().unwrap_or_else(|| self.common_dir.clone())
+    }
+
+    /// The hash that objects are named by.
+    pub fn hash_kind(&self) -> gix::hash::Kind {
+        self.inner.object_hash()
+    }
+
+    /// The id that names nothing: as many zeroes as an id has digits.
+    pub fn null_id(&self) -> ObjectId {
+        ObjectId::null(self.hash_kind())
+    }
+
+    /// Whether refs are kept in reftables, which gix cannot read.
+    pub fn uses_reftable(&self) -> bool {
+        matches!(self.backend, refs::Backend::Binary)
+    }
+
+    /// The commit that a revision names; none if it names none.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn resolve_commit(&self, revision: &str) -> Result<Option<ObjectId>> {
+        if revision.starts_with('-') {
+            return Ok(None);
+        }
+        let output = self
+            .git_here()
+            .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
+            .arg(format!("{revision}^{{commit}}"))
+            .run()?;
+        Ok(output.is_success().then(|| ObjectId::from_hex(output.text().as_bytes()).ok()).flatten())
+    }
+
+    /// A short form of an id that is unique now.
+    pub fn short(&self, id: ObjectId) -> String {
+        use gix::prelude::ObjectIdExt;
+        id.attach(&self.inner).shorten_or_id().to_string()
+    }
+}
+
+/// git's own last words about a directory it refuses; none if it would work there.
+fn git_says_no(directory: &Path) -> Option<String> {
+    let output = crate::host::process::Command::new("git")
+        .current_dir(directory)
+        .args(["rev-parse", "--git-dir"])
+        .run()
+        .ok()?;
+    (!output.is_success()).then_some(output.stderr)
+}
+
+/// The path in full, without `.` and `..` where the file system can tell.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    if let Ok(path) = path.canonicalize() {
+        return Ok(simplified(path));
+    }
+    std::path::absolute(path).or_refuse(|| format!("The path '{}' could not be made absolute.", path.display()))
+}
+
+/// Without the `\\?\` that Windows puts before canonical paths and git does not understand.
+fn simplified(path: PathBuf) -> PathBuf {
+    if cfg!(windows)
+        && let Some(text) = path.to_str()
+        && let Some(rest) = text.strip_prefix(r"\\?\")
+        && !rest.starts_with("UNC")
+    {
+        return PathBuf::from(rest);
+    }
+    path
+}
+
+/// Whether a glob, as git writes them for refs, matches the whole name; `*` crosses `/`.
+pub fn glob_matches(pattern: &str, name: &str) -> bool {
+    gix::glob::wildmatch(pattern.into(), name.into(), gix::glob::wildmatch::Mode::empty())
+}
+
+impl Repo {
+    /// Another handle on the same repository, for another thread.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be opened again.
+    pub fn another(&self) -> Result<Repo> {
+        Repo::of(self.inner.clone())
+    }
+}

@@ -1,0 +1,195 @@
+//! Refs: reading, and compare-and-swap writing, in two ways behind one interface.
+//!
+//! gix reads the files backend, and creates and updates refs there. `git update-ref --stdin` does the rest: deletions
+//! (it drops its locks when we die), the user's branches, everything where a `reference-transaction` hook exists, and
+//! everything where the repository uses reftable.
+
+mod child;
+mod files;
+
+pub use child::Prepared;
+
+use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::session::ObjectId;
+use std::path::Path;
+
+/// How the refs of this repository are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Files and `packed-refs`: through gix.
+    Files,
+    /// Through the `git` binary.
+    Binary,
+}
+
+impl Backend {
+    pub(crate) fn of(inner: &gix::Repository, common_dir: &Path) -> Backend {
+        let storage = inner.config_snapshot().string("extensions.refStorage");
+        match storage {
+            Some(storage) if !storage.eq_ignore_ascii_case(b"files") => Backend::Binary,
+            _ if common_dir.join("reftable").is_dir() => Backend::Binary,
+            _ => Backend::Files,
+        }
+    }
+}
+
+/// Where a ref points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// At an object.
+    Object(ObjectId),
+    /// At another ref.
+    Symbolic(String),
+}
+
+impl Target {
+    /// The object, if it points at one itself.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Target::Object(id) => Some(*id),
+            Target::Symbolic(_) => None,
+        }
+    }
+}
+
+/// What a ref must be for an edit to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Not there.
+    Missing,
+    /// Exactly this.
+    Is(ObjectId),
+}
+
+/// What a ref becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum New {
+    /// A pointer at this object.
+    To(ObjectId),
+    /// Nothing.
+    Gone,
+    /// What it is: the edit only checks.
+    Same,
+}
+
+/// One compare-and-swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The full name.
+    pub name: String,
+    /// What it must be.
+    pub expect: Expect,
+    /// What it becomes.
+    pub new: New,
+}
+
+impl Edit {
+    /// Creates a ref. The value must be unique to the claimant where that matters: gix takes an equal value for its own.
+    pub fn create(name: impl Into<String>, id: ObjectId) -> Edit {
+        Edit { name: name.into(), expect: Expect::Missing, new: New::To(id) }
+    }
+
+    /// Moves a ref.
+    pub fn update(name: impl Into<String>, old: ObjectId, new: ObjectId) -> Edit {
+        Edit { name: name.into(), expect: Expect::Is(old), new: New::To(new) }
+    }
+
+    /// Creates a ref where there is none, or moves the one that is there.
+    pub fn put(name: impl Into<String>, old: Option<ObjectId>, new: ObjectId) -> Edit {
+        Edit { name: name.into(), expect: old.map_or(Expect::Missing, Expect::Is), new: New::To(new) }
+    }
+
+    /// Deletes a ref.
+    pub fn delete(name: impl Into<String>, old: ObjectId) -> Edit {
+        Edit { name: name.into(), expect: Expect::Is(old), new: New::Gone }
+    }
+
+    /// Checks that a ref still is what it was.
+    pub fn verify(name: impl Into<String>, old: ObjectId) -> Edit {
+        Edit { name: name.into(), expect: Expect::Is(old), new: New::Same }
+    }
+
+    fn is_for_gix(&self) -> bool {
+        matches!(self.new, New::To(_)) && self.name.starts_with(crate::session::name::NAMESPACE)
+    }
+}
+
+impl Repo {
+    /// Where a ref points, by its full name; none if there is no such ref.
+    ///
+    /// # Errors
+    /// Refused, if the refs cannot be read.
+    pub fn find_ref(&self, name: &str) -> Result<Option<Target>> {
+        match self.backend {
+            Backend::Files => files::find(&self.inner, name),
+            Backend::Binary => Ok(child::list(self, &[name])?.into_iter().find(|(found, _)| found == name).map(|(_, t)| t)),
+        }
+    }
+
+    /// The object a ref points at in the end; none if there is no such ref.
+    ///
+    /// # Errors
+    /// Refused, if the refs cannot be read.
+    pub fn ref_id(&self, name: &str) -> Result<Option<ObjectId>> {
+        let mut name = name.to_owned();
+        for _ in 0..5 {
+            match self.find_ref(&name)? {
+                Some(Target::Object(id)) => return Ok(Some(id)),
+                Some(Target::Symbolic(next)) => name = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// All refs below a prefix such as `refs/sessions/`, sorted by name.
+    ///
+    /// # Errors
+    /// Refused, if the refs cannot be read.
+    pub fn refs_below(&self, prefix: &str) -> Result<Vec<(String, Target)>> {
+        match self.backend {
+            Backend::Files => files::below(&self.inner, prefix),
+            Backend::Binary => child::list(self, &[prefix.trim_end_matches('/')]),
+        }
+    }
+
+    /// Does all edits or none, each a compare-and-swap; `message` goes into the reflogs.
+    ///
+    /// # Errors
+    /// Contended, if a ref is not what was expected or somebody holds its lock; refused, if git will not have it.
+    pub fn transact(&self, edits: &[Edit], message: &str) -> Result<()> {
+        let by_gix = self.backend == Backend::Files
+            && edits.iter().all(Edit::is_for_gix)
+            && !crate::git::hooks::exists(self, "reference-transaction");
+        let outcome = if by_gix {
+            files::transact(&self.inner, edits, message)
+        } else {
+            Prepared::run(self, None, edits, message).and_then(Prepared::commit)
+        };
+        outcome.map_err(|error| self.explain(error, edits))
+    }
+
+    /// Says whether a failed transaction lost a race: the remedy differs.
+    fn explain(&self, error: Error, edits: &[Edit]) -> Error {
+        let moved = edits.iter().find(|edit| {
+            let now = self.ref_id(&edit.name).ok().flatten();
+            match edit.expect {
+                Expect::Missing => now.is_some(),
+                Expect::Is(id) => now != Some(id),
+            }
+        });
+        let text = error.one_line();
+        if let Some(edit) = moved {
+            Error::contended(format!("Somebody else changed '{}' at the same moment.", edit.name))
+                .because(error)
+                .hint("Nothing was changed; run it again.")
+        } else if text.contains(".lock") || text.contains("lock") && text.contains("exists") {
+            Error::contended("Somebody else is writing the same refs right now.")
+                .because(error)
+                .hint("Nothing was changed; run it again. A lock that stays is named above.")
+        } else {
+            error
+        }
+    }
+}

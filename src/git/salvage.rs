@@ -1,0 +1,188 @@
+//! Salvage: a commit of everything uncommitted, in the shape of `git stash push -u`, made before something goes.
+//!
+//! `git stash apply --index <id>` brings it back without us. The worktree and its index are only read.
+
+use crate::error::{Context, Result};
+use crate::git::config::Identity;
+use crate::git::history::first_line;
+use crate::git::worktrees::{path_of_bytes, Worktree};
+use crate::git::{status, CommitDraft, Repo};
+use crate::host::process::Command;
+use crate::session::{BString, ObjectId};
+use std::path::{Path, PathBuf};
+
+/// What was put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Salvage {
+    /// The stash-shaped commit: parents are `HEAD`, the index, and where there are any the untracked files.
+    pub commit: ObjectId,
+    /// Of a conflicted index: one commit for each stage.
+    pub stages: Vec<ObjectId>,
+}
+
+/// An index file of our own beside the worktree's; it goes with this value.
+struct ScratchIndex {
+    path: PathBuf,
+}
+
+impl ScratchIndex {
+    fn new(git_dir: &Path, what: &str) -> ScratchIndex {
+        let path = git_dir.join(format!("session-{what}-{}.index", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        ScratchIndex { path }
+    }
+
+    fn copied(git_dir: &Path, what: &str) -> Result<ScratchIndex> {
+        let scratch = ScratchIndex::new(git_dir, what);
+        let index = git_dir.join("index");
+        if index.exists() {
+            std::fs::copy(&index, &scratch.path).or_refuse(|| format!("'{}' could not be copied.", index.display()))?;
+        }
+        Ok(scratch)
+    }
+
+    fn git(&self, top: &Path) -> Command {
+        super::command::in_worktree(top).env("GIT_INDEX_FILE", &self.path)
+    }
+
+    fn tree(&self, top: &Path) -> Result<ObjectId> {
+        let output = self.git(top).args(["write-tree"]).run_ok()?;
+        ObjectId::from_hex(output.text().as_bytes()).or_refuse(|| "git wrote a tree and did not name it.")
+    }
+}
+
+impl Drop for ScratchIndex {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(self.path.with_extension("index.lock"));
+    }
+}
+
+impl Repo {
+    /// Puts everything uncommitted of a worktree into a commit that no ref holds yet; none if there is nothing.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read: then nothing may be removed.
+    pub fn salvage(&self, worktree: &Worktree, identity: &Identity) -> Result<Option<Salvage>> {
+        let (top, git_dir) = (worktree.path.as_path(), worktree.git_dir.as_path());
+        let head = self.git_of(git_dir).args(["rev-parse", "--verify", "--quiet", "HEAD"]).run()?;
+        let head = ObjectId::from_hex(head.text().as_bytes()).ok();
+        let branch = worktree.branch().unwrap_or_else(|| "(no branch)".into());
+        let branch = branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned();
+        let draft = |message: String| CommitDraft {
+            author: identity.signature.clone(),
+            committer: identity.signature.clone(),
+            message,
+        };
+        let (head, subject) = match head {
+            Some(id) => (id, format!("{} {}", self.short(id), first_line(&self.commit(id)?.message))),
+            None => {
+                let empty = self.edit_tree(None, [])?;
+                (self.write_commit(&draft("nothing was committed yet".into()), empty, &[])?, "no commit yet".into())
+            }
+        };
+        let head_tree = self.commit(head)?.tree;
+        let (index_tree, stages) = self.index_trees(worktree)?;
+        let stages = stages
+            .into_iter()
+            .map(|(stage, tree)| self.write_commit(&draft(format!("stage {stage} on {branch}: {subject}\n")), tree, &[head]))
+            .collect::<Result<Vec<_>>>()?;
+        let files_tree = files_tree(top, git_dir)?;
+        let untracked: Vec<BString> =
+            status::untracked(top)?.into_iter().filter(|path| !path.ends_with(b"/")).collect();
+        if untracked.is_empty() && stages.is_empty() && index_tree == head_tree && files_tree == head_tree {
+            return Ok(None);
+        }
+        let index = self.write_commit(&draft(format!("index on {branch}: {subject}\n")), index_tree, &[head])?;
+        let mut parents = vec![head, index];
+        if !untracked.is_empty() {
+            let scratch = ScratchIndex::new(git_dir, "untracked");
+            let mut input = Vec::new();
+            for path in &untracked {
+                input.extend_from_slice(path);
+                input.push(0);
+            }
+            scratch.git(top).args(["update-index", "-z", "--add", "--stdin"]).input(input).run_ok()?;
+            let tree = scratch.tree(top)?;
+            parents.push(self.write_commit(&draft(format!("untracked files on {branch}: {subject}\n")), tree, &[])?);
+        }
+        let commit = self.write_commit(&draft(format!("WIP on {branch}: {subject}\n")), files_tree, &parents)?;
+        Ok(Some(Salvage { commit, stages }))
+    }
+
+    /// The tree of the index, unmerged paths as ours has them; and of an unmerged one a tree for each stage.
+    fn index_trees(&self, worktree: &Worktree) -> Result<(ObjectId, Vec<(char, ObjectId)>)> {
+        let (top, git_dir) = (worktree.path.as_path(), worktree.git_dir.as_path());
+        let scratch = ScratchIndex::copied(git_dir, "staged")?;
+        let unmerged = scratch.git(top).args(["ls-files", "-z", "--unmerged"]).run_ok()?.stdout;
+        if unmerged.is_empty() {
+            return Ok((scratch.tree(top)?, Vec::new()));
+        }
+        let mut stages = Vec::new();
+        let mut ours = Vec::new();
+        for stage in ['1', '2', '3'] {
+            let alone = ScratchIndex::new(git_dir, "stage");
+            let mut info = Vec::new();
+            for line in unmerged.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+                let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
+                let (meta, path) = (String::from_utf8_lossy(&line[..tab]), &line[tab + 1..]);
+                let mut fields = meta.split(' ');
+                let (Some(mode), Some(id), Some(number)) = (fields.next(), fields.next(), fields.next()) else { continue };
+                if number == stage.to_string() {
+                    info.extend_from_slice(format!("{mode} {id}\t").as_bytes());
+                    info.extend_from_slice(path);
+                    info.push(0);
+                }
+            }
+            if info.is_empty() {
+                continue;
+            }
+            alone.git(top).args(["update-index", "-z", "--index-info"]).input(info.clone()).run_ok()?;
+            stages.push((stage, alone.tree(top)?));
+            if stage == '2' {
+                ours = info;
+            }
+        }
+        // What is unmerged cannot be a tree: take those paths out, then ours in.
+        let mut info = Vec::new();
+        for line in unmerged.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+            let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
+            info.extend_from_slice(format!("0 {}\t", self.null_id()).as_bytes());
+            info.extend_from_slice(&line[tab + 1..]);
+            info.push(0);
+        }
+        info.extend_from_slice(&ours);
+        scratch.git(top).args(["update-index", "-z", "--index-info"]).input(info).run_ok()?;
+        Ok((scratch.tree(top)?, stages))
+    }
+}
+
+/// The tree of all tracked files as they are on disk. Flags that hide changes are ignored when looking.
+fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
+    let scratch = ScratchIndex::copied(git_dir, "files")?;
+    let listed = scratch.git(top).args(["ls-files", "-z", "-v"]).run_ok()?.stdout;
+    let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
+    for line in listed.split(|byte| *byte == 0).filter(|line| line.len() > 2) {
+        let (tag, path) = (line[0], &line[2..]);
+        let list = if tag == b'S' || tag == b's' {
+            // A sparse checkout leaves files out on purpose: only what is there can have been changed.
+            if top.join(path_of_bytes(path)).symlink_metadata().is_err() {
+                continue;
+            }
+            &mut skipped
+        } else if tag.is_ascii_lowercase() {
+            &mut assumed
+        } else {
+            continue;
+        };
+        list.extend_from_slice(path);
+        list.push(0);
+    }
+    for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
+        if !paths.is_empty() {
+            scratch.git(top).args(["update-index", flag, "-z", "--stdin"]).input(paths).run_ok()?;
+        }
+    }
+    scratch.git(top).args(["-c", "advice.addEmbeddedRepo=false", "add", "--update", "--", ":/"]).run_ok()?;
+    scratch.tree(top)
+}

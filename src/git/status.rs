@@ -1,0 +1,137 @@
+//! What is uncommitted in a worktree, as `git status --porcelain=v2` says it.
+
+use crate::error::Result;
+use crate::git::command::in_worktree;
+use crate::session::BString;
+use std::path::Path;
+
+/// Counts of paths by what is the matter with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Dirty {
+    /// Differ between `HEAD` and index.
+    pub staged: u64,
+    /// Differ between index and worktree.
+    pub unstaged: u64,
+    /// Neither tracked nor ignored; a folder of such counts once.
+    pub untracked: u64,
+    /// Unmerged.
+    pub conflicted: u64,
+}
+
+impl Dirty {
+    /// Whether a tracked path differs: what `sync` asks.
+    pub fn is_dirty(self) -> bool {
+        self.staged + self.unstaged + self.conflicted > 0
+    }
+
+    /// Whether anything at all is uncommitted: what removal asks.
+    pub fn is_uncommitted(self) -> bool {
+        self.is_dirty() || self.untracked > 0
+    }
+}
+
+/// One path that is not as `HEAD` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPath {
+    /// The path from the worktree's top.
+    pub path: BString,
+    /// As `git status --porcelain` marks it: `M.`, `.M`, `??`, `UU`, ...
+    pub mark: [u8; 2],
+}
+
+/// The paths of the worktree at `top` that are not as `HEAD` has them. Takes no lock.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn changed_paths(top: &Path) -> Result<Vec<ChangedPath>> {
+    let output = in_worktree(top)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .args(["status", "--porcelain=v2", "-z", "--untracked-files=normal", "--no-renames", "--no-ahead-behind"])
+        .run_ok()?;
+    let mut changed = Vec::new();
+    for record in output.stdout.split(|byte| *byte == 0) {
+        let (mark, path) = match record.first() {
+            Some(b'1') => (two(record, 2), nth_field(record, 8)),
+            Some(b'u') => (two(record, 2), nth_field(record, 10)),
+            Some(b'?') => (*b"??", nth_field(record, 1)),
+            _ => continue,
+        };
+        if let Some(path) = path {
+            changed.push(ChangedPath { path: path.into(), mark });
+        }
+    }
+    Ok(changed)
+}
+
+/// The same, counted.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn dirty(top: &Path) -> Result<Dirty> {
+    let mut dirty = Dirty::default();
+    for change in changed_paths(top)? {
+        match change.mark {
+            [b'?', _] => dirty.untracked += 1,
+            [b'U', _] | [_, b'U'] | [b'A', b'A'] | [b'D', b'D'] => dirty.conflicted += 1,
+            [index, worktree] => {
+                dirty.staged += u64::from(index != b'.');
+                dirty.unstaged += u64::from(worktree != b'.');
+            }
+        }
+    }
+    Ok(dirty)
+}
+
+/// Ignored paths, folders that are ignored as a whole named once, with a slash at the end.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn ignored(top: &Path) -> Result<Vec<BString>> {
+    let output = in_worktree(top)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .args(["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])
+        .run_ok()?;
+    Ok(paths(&output.stdout))
+}
+
+/// Paths that are neither tracked nor ignored, each by itself; a nested repository ends with a slash.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn untracked(top: &Path) -> Result<Vec<BString>> {
+    let output = in_worktree(top)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .args(["ls-files", "-z", "--others", "--exclude-standard"])
+        .run_ok()?;
+    Ok(paths(&output.stdout))
+}
+
+fn paths(output: &[u8]) -> Vec<BString> {
+    output.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect()
+}
+
+fn two(record: &[u8], at: usize) -> [u8; 2] {
+    [record.get(at).copied().unwrap_or(b'.'), record.get(at + 1).copied().unwrap_or(b'.')]
+}
+
+/// What stands behind `n` blanks: the path, which may hold blanks itself.
+fn nth_field(record: &[u8], n: usize) -> Option<&[u8]> {
+    let mut rest = record;
+    for _ in 0..n {
+        let blank = rest.iter().position(|byte| *byte == b' ')?;
+        rest = &rest[blank + 1..];
+    }
+    Some(rest)
+}
+
+/// How many tracked paths are not as `HEAD` has them, without looking for untracked ones.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn dirty_tracked(top: &Path) -> Result<usize> {
+    let output = in_worktree(top)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .args(["status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--no-ahead-behind"])
+        .run_ok()?;
+    Ok(paths(&output.stdout).len())
+}

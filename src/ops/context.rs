@@ -1,0 +1,110 @@
+//! What every verb starts from: the repository, where the user stands, and the moment.
+
+use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::session::Timestamp;
+use crate::store::{own, Writer};
+use std::path::{Path, PathBuf};
+
+/// The repository and the place one stands in. Opened once, in `lib.rs`.
+#[derive(Debug)]
+pub struct Context {
+    /// The repository.
+    pub repo: Repo,
+    /// The current directory.
+    pub cwd: PathBuf,
+    /// Now, as git would date a commit.
+    pub now: Timestamp,
+    /// What was mended on the way, for people.
+    said: std::cell::RefCell<Vec<String>>,
+}
+
+impl Context {
+    /// Finds the repository around the current directory.
+    ///
+    /// # Errors
+    /// Refused outside of a repository.
+    pub fn open() -> Result<Context> {
+        let cwd = std::env::current_dir().map_err(|error| {
+            Error::refused("The current directory is gone.").because(error).hint("`cd` to one that exists.")
+        })?;
+        let repo = Repo::discover(&cwd)?;
+        Ok(Context { repo, cwd, now: crate::host::now(), said: std::cell::RefCell::default() })
+    }
+
+    /// Notes what was mended on the way.
+    pub(crate) fn say(&self, what: String) {
+        self.said.borrow_mut().push(what);
+    }
+
+    /// What was mended on the way, once.
+    pub fn said(&self) -> Vec<String> {
+        self.said.take()
+    }
+
+    /// A writer for this command's operation. Refuses what no writing verb may touch, and mends what a killed command
+    /// left behind.
+    ///
+    /// # Errors
+    /// Refused without an identity, or in a repository where `git fetch --prune` would delete all state.
+    pub fn writer(&self) -> Result<Writer> {
+        let writer = Writer::new(&self.repo)?;
+        self.refuse_mirror()?;
+        own::ensure(&self.repo)?;
+        crate::ops::journal::recover(self, &writer)?;
+        Ok(writer)
+    }
+
+    /// A repository whose fetches prune `refs/sessions/` cannot keep state there.
+    fn refuse_mirror(&self) -> Result<()> {
+        for remote in self.repo.remotes() {
+            for refspec in self.repo.settings(&format!("remote.{remote}.fetch")) {
+                let Some((_, to)) = refspec.split_once(':') else { continue };
+                if covers_sessions(to) && !refspec.starts_with('^') {
+                    return Err(Error::refused(format!(
+                        "The fetch refspec '{refspec}' of '{remote}' covers refs/sessions/: `git fetch --prune` would \
+                         delete every session."
+                    ))
+                    .hint(format!(
+                        "`git config remote.{remote}.fetch '+refs/heads/*:refs/heads/*'` narrows it to branches."
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The main worktree's top, or the bare repository: what `session.path` starts from.
+    pub fn place(&self) -> PathBuf {
+        self.repo.main_place()
+    }
+
+    /// A path as the user would type it from where he stands.
+    pub fn relative<'a>(&self, path: &'a Path) -> std::borrow::Cow<'a, Path> {
+        match path.strip_prefix(&self.cwd) {
+            Ok(inside) if !inside.as_os_str().is_empty() => inside.into(),
+            _ => path.into(),
+        }
+    }
+}
+
+/// Whether the destination of a refspec takes in `refs/sessions/`.
+fn covers_sessions(to: &str) -> bool {
+    match to.strip_suffix('*') {
+        Some(prefix) => "refs/sessions/".starts_with(prefix) || prefix.starts_with("refs/sessions/") && !prefix.contains('@'),
+        None => to.starts_with("refs/sessions/") && !to.contains('@'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn mirrors_are_seen_and_ordinary_clones_are_not() {
+        assert!(super::covers_sessions("refs/*"));
+        assert!(super::covers_sessions("refs/sessions/*"));
+        assert!(!super::covers_sessions("refs/remotes/origin/*"));
+        assert!(!super::covers_sessions("refs/heads/*"));
+        assert!(!super::covers_sessions("refs/sessions/@remotes/origin/*"));
+        assert!(!super::covers_sessions("refs/remotes/sessions/*"));
+    }
+}

@@ -1,0 +1,305 @@
+//! Making what was planned: claim, then branch and record in one transaction, then the worktree. A failure takes back
+//! what was made.
+
+use super::{BranchFrom, Created, CreatePlan, Outcome, Place, Planned, Uncommitted};
+use crate::error::{Error, Result};
+use crate::git::hooks::Ran;
+use crate::git::worktrees::Head;
+use crate::git::{hooks, Edit, Repo, Worktree};
+use crate::ops::journal::create::CreateStep;
+use crate::ops::journal::{self, Plan};
+use crate::ops::Context;
+use crate::session::EventKind;
+use crate::store::{retry, Writer};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Makes all sessions of a plan, each by itself: one that fails leaves nothing behind and stops no other.
+///
+/// # Errors
+/// Refused, if nothing could even begin.
+pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outcome> {
+    let _held = journal::hold(&ctx.repo, writer)?;
+    let mut warnings = plan.warnings;
+    let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
+    let siblings = ctx.repo.worktrees()?;
+    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings };
+    let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
+    let jobs = plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
+    let mut sessions: Vec<_> = jobs
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(planned, repo)| {
+            let name = planned.name.clone();
+            (name, make(&repo, &shared, planned, threads))
+        })
+        .collect();
+    if let Some(carried) = carried {
+        bring_along(ctx, &carried, &mut sessions, &mut warnings);
+    }
+    Ok(Outcome { operation: writer.operation.clone(), sessions, warnings })
+}
+
+/// What all sessions of one command have in common.
+struct Shared<'a> {
+    writer: &'a Writer,
+    documents: &'a [(String, Vec<u8>)],
+    sparse: &'a [String],
+    siblings: &'a [Worktree],
+}
+
+fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> Result<Created> {
+    let writer = shared.writer;
+    let short = repo.short(planned.start);
+    let mut event = writer.event(
+        &planned.name,
+        EventKind::Created,
+        match planned.branch_from {
+            BranchFrom::New => format!("from {} at {short}", planned.base.tip.from),
+            BranchFrom::Local | BranchFrom::Remote(_) => {
+                format!("of branch {} at {short}", crate::ops::base::short_name(&planned.branch))
+            }
+        },
+    );
+    event.body = planned.record.goal.clone().unwrap_or_default();
+    event.branch_tip = Some(planned.start);
+    event.trailers.push(("Session-Base".into(), planned.base.now.reference.clone()));
+    let record = writer.first(repo, &planned.record, &event, shared.documents)?;
+    let is_here = matches!(planned.place, Place::Here(_));
+    let step = CreateStep {
+        name: planned.name.to_string(),
+        branch: planned.branch.clone(),
+        makes_branch: planned.branch_from != BranchFrom::Local,
+        start: planned.start.to_string(),
+        record: record.to_string(),
+        path: path_text(planned.place.path())?,
+        here: is_here,
+    };
+    let reference = planned.name.pending();
+    let claims = retry(|| {
+        journal::claim(repo, writer, &[(reference.clone(), Plan::Create(step.clone()), vec![record, planned.start])])
+    })?;
+    let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
+    let made = fill(repo, shared, &planned, record, &event.subject(), threads);
+    let made = made.and_then(|warnings| {
+        retry(|| repo.transact(&[claim.release()], "session: created"))?;
+        Ok(warnings)
+    });
+    match made {
+        Ok(mut warnings) => {
+            warnings.splice(0..0, planned.warnings);
+            let fork = planned.record.base.fork().unwrap_or(planned.start);
+            Ok(Created {
+                name: planned.name,
+                id: record,
+                branch: planned.branch,
+                worktree: Some(planned.place.path().clone()),
+                base: planned.base,
+                fork,
+                head: planned.start,
+                warnings,
+            })
+        }
+        Err(error) => Err(match journal::create::take_back(repo, claim, &step) {
+            Ok(_) => error,
+            Err(also) => error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line())),
+        }),
+    }
+}
+
+/// Branch and record, then the files. Returns warnings.
+fn fill(
+    repo: &Repo,
+    shared: &Shared<'_>,
+    planned: &Planned,
+    record: crate::session::ObjectId,
+    message: &str,
+    threads: usize,
+) -> Result<Vec<String>> {
+    let branch = match planned.branch_from {
+        BranchFrom::Local => Edit::verify(&planned.branch, planned.start),
+        BranchFrom::New | BranchFrom::Remote(_) => Edit::create(&planned.branch, planned.start),
+    };
+    retry(|| repo.transact(&[branch.clone(), Edit::create(planned.name.reference(), record)], message))?;
+    let mut warnings = Vec::new();
+    if let BranchFrom::Remote(upstream) = &planned.branch_from
+        && let Err(error) = set_upstream(repo, &planned.branch, upstream)
+    {
+        warnings.push(format!("The branch's upstream could not be set: {}.", error.one_line()));
+    }
+    let worktree = match &planned.place {
+        Place::Here(path) => switch(repo, path, planned)?,
+        Place::Worktree(path) => {
+            if let Some(line) = &planned.exclude {
+                exclude(repo, line)?;
+            }
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| {
+                    Error::refused(format!("The folder '{}' could not be made.", parent.display()))
+                        .because(error)
+                        .hint("`git config session.path` sets another place for sessions.")
+                })?;
+            }
+            let worktree = repo.register_worktree(path, &planned.branch)?;
+            populate(repo, shared, &worktree, planned, threads)?;
+            worktree
+        }
+    };
+    repo.tie(&worktree.git_dir, &planned.name)?;
+    if matches!(planned.place, Place::Worktree(_)) {
+        let (null, start) = (repo.null_id().to_string(), planned.start.to_string());
+        match hooks::run(repo, &worktree.path, "post-checkout", &[&null, &start, "1"], &[])? {
+            Ran::None | Ran::Code(0) => {}
+            Ran::Code(code) => warnings.push(format!("The hook 'post-checkout' ended with {code}.")),
+            Ran::LeftOut(hook) => warnings.push(format!(
+                "The hook '{}' did not run: it comes with the branch, and differs from the one in your main worktree.",
+                hook.display()
+            )),
+        }
+    }
+    Ok(warnings)
+}
+
+/// Files and index: from a sibling where that is safe, else git makes them.
+fn populate(repo: &Repo, shared: &Shared<'_>, worktree: &Worktree, planned: &Planned, threads: usize) -> Result<()> {
+    if !shared.sparse.is_empty() {
+        let git = || repo.git_in(&worktree.path);
+        git().args(["sparse-checkout", "set", "--"]).args(shared.sparse).run_ok()?;
+        return git().args(["read-tree", "-m", "-u", "HEAD"]).run_ok().map(drop);
+    }
+    let is_near = |sibling: &&Worktree| match &sibling.head {
+        Head::Branch(branch) => repo.ref_id(branch).ok().flatten() == Some(planned.start),
+        Head::Detached(id) => *id == planned.start,
+        Head::Unknown => false,
+    };
+    let present = || shared.siblings.iter().filter(|sibling| !sibling.is_missing && !sibling.is_busy());
+    // The main worktree is what people keep in order; a session at the very commit is the next best.
+    let candidates = present().take(1).chain(present().skip(1).filter(is_near).take(1));
+    for sibling in candidates {
+        if repo.fill_from_sibling(sibling, worktree, planned.start, threads)?.is_some() {
+            return Ok(());
+        }
+    }
+    // As `git worktree add` does it.
+    repo.git_in(&worktree.path).args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).run_ok().map(drop)
+}
+
+/// `--here`: git itself switches, and refuses where uncommitted work is in the way.
+fn switch(repo: &Repo, path: &Path, planned: &Planned) -> Result<Worktree> {
+    let find = || repo.worktrees().map(|list| list.into_iter().find(|worktree| worktree.path == path));
+    let gone = || Error::refused(format!("The worktree '{}' is gone.", path.display()));
+    let worktree = find()?.ok_or_else(gone)?;
+    if worktree.branch().as_deref() != Some(&planned.branch) {
+        let short = crate::ops::base::short_name(&planned.branch);
+        repo.git_in(path).args(["switch", "--quiet", "--no-guess", short]).run_ok()?;
+    }
+    find()?.ok_or_else(gone)
+}
+
+fn set_upstream(repo: &Repo, branch: &str, upstream: &str) -> Result<()> {
+    let name = |reference| crate::ops::base::short_name(reference);
+    retry(|| {
+        let command = repo.git().args(["branch", "--quiet", "--set-upstream-to", name(upstream), name(branch)]);
+        let output = command.run()?;
+        if output.is_success() {
+            return Ok(());
+        }
+        let error = command.failure(&output);
+        // Others write the same file.
+        Err(if output.stderr.contains("could not lock config") { Error::contended(error.one_line()) } else { error })
+    })
+}
+
+/// Adds a line to `info/exclude`, once.
+fn exclude(repo: &Repo, line: &str) -> Result<()> {
+    let path = repo.common_dir().join("info/exclude");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if text.lines().any(|have| have == line) {
+        return Ok(());
+    }
+    let failed = |error| Error::refused(format!("'{}' could not be written.", path.display())).because(error);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}\n").as_bytes()).map_err(failed)
+}
+
+/// Uncommitted work on its way into a new session.
+struct Carried {
+    stash: String,
+    from: std::path::PathBuf,
+}
+
+/// `--stash` and `--carry`: git's own stash takes the uncommitted work.
+fn set_aside(
+    ctx: &Context,
+    uncommitted: &Uncommitted,
+    sessions: &[Planned],
+    warnings: &mut Vec<String>,
+) -> Result<Option<Carried>> {
+    let (top, carry) = match uncommitted {
+        Uncommitted::Stays => return Ok(None),
+        Uncommitted::Stash(top) => (top, false),
+        Uncommitted::Carry(top) => (top, true),
+    };
+    let names: Vec<&str> = sessions.iter().map(|planned| planned.name.as_str()).collect();
+    let git = || ctx.repo.git_in(top);
+    git().args(["stash", "push", "--quiet", "--include-untracked", "-m"]).arg(format!("session {}", names.join(" "))).run_ok()?;
+    let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
+    if !carry {
+        warnings.push(format!(
+            "Uncommitted work of '{}' is on the stash; `git stash pop` there brings it back.",
+            ctx.relative(top).display()
+        ));
+    }
+    Ok(carry.then(|| Carried { stash, from: top.clone() }))
+}
+
+/// Applies carried work in the new worktree. Where that does not go cleanly it stays on the stash.
+fn bring_along(
+    ctx: &Context,
+    carried: &Carried,
+    sessions: &mut [(crate::session::Name, Result<Created>)],
+    warnings: &mut Vec<String>,
+) {
+    let back = |ctx: &Context| {
+        ctx.repo.git_in(&carried.from).args(["stash", "apply", "--quiet", "--index", &carried.stash]).run()
+    };
+    let drop_it = |ctx: &Context| {
+        let git = || ctx.repo.git_in(&carried.from);
+        // By id, not by position: somebody may have stashed meanwhile.
+        let list = git().args(["stash", "list", "--format=%H"]).run().map(|output| output.text()).unwrap_or_default();
+        if let Some(position) = list.lines().position(|id| id == carried.stash) {
+            let _ = git().args(["stash", "drop", "--quiet", &format!("stash@{{{position}}}")]).run();
+        }
+    };
+    let target = sessions.first().and_then(|(_, made)| made.as_ref().ok()).and_then(|made| made.worktree.clone());
+    let Some(target) = target else {
+        match back(ctx) {
+            Ok(output) if output.is_success() => drop_it(ctx),
+            _ => warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into()),
+        }
+        return;
+    };
+    match ctx.repo.git_in(&target).args(["stash", "apply", "--quiet", "--index", &carried.stash]).run() {
+        Ok(output) if output.is_success() => drop_it(ctx),
+        _ => {
+            let _ = ctx.repo.git_in(&target).args(["reset", "--hard", "--quiet"]).run();
+            warnings.push(format!(
+                "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries \
+                 again in either worktree.",
+                &carried.stash[..10]
+            ));
+        }
+    }
+}
+
+fn path_text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Error::refused(format!("The place '{}' is not UTF-8.", path.display()))
+            .hint("`git config session.path` sets another one.")
+    })
+}

@@ -1,0 +1,493 @@
+//! The steps by which a session ends, and by which a base moves.
+//!
+//! Ending: directory aside, salvage, one transaction (branch, record to `@done`, claim to *committed*), git's own entry,
+//! delete. A base moves by compare-and-swap; a worktree that has it checked out follows in the same unit, and git does
+//! the writing of files there.
+
+use crate::error::{Context as _, Error, Result};
+use crate::git::merge::Scratch;
+use crate::git::refs::Prepared;
+use crate::git::worktrees::{path_of_bytes, Head};
+use crate::git::{status, Edit, New, Repo, Worktree};
+use crate::ops::Context;
+use crate::session::{BString, EventKind, Name, ObjectId, State};
+use crate::store::keep::{self, Kept};
+use crate::store::pending::{self, Pending, Stage};
+use crate::store::{done, record, retry, Loaded, Writer};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How one session ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EndStep {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// *merged*, *kept* or *abandoned*.
+    pub state: State,
+    /// The rest of the event's subject.
+    pub what: String,
+    /// Of a merged one: the commit the base had its work at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_at: Option<String>,
+    /// The base that must have it before the session may end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Its branch, by full name.
+    pub branch: String,
+    /// Where that stands; absent where the branch is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tip: Option<String>,
+    /// Whether the branch goes.
+    pub deletes_branch: bool,
+    /// Its worktree, which goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// git's own directory of that worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_dir: Option<String>,
+    /// A checkout that was there before the session and stays: what it is switched to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub here_to: Option<String>,
+}
+
+/// What ending a session left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The salvage of uncommitted work.
+    pub salvage: Option<ObjectId>,
+    /// The record in `@done`.
+    pub record: ObjectId,
+}
+
+impl EndStep {
+    fn tip(&self) -> Option<ObjectId> {
+        self.tip.as_ref().and_then(|tip| ObjectId::from_hex(tip.as_bytes()).ok())
+    }
+
+    fn id(&self) -> Result<ObjectId> {
+        ObjectId::from_hex(self.id.as_bytes()).or_refuse(|| "The plan names no session.")
+    }
+
+    /// Where the directory is while it goes: beside itself, so that renaming is all it takes.
+    fn aside(&self, path: &Path) -> PathBuf {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        path.with_file_name(format!(".{name}~session-{}", &self.id[..8]))
+    }
+}
+
+/// Ends a session under its claim. The claim is given up at the end.
+///
+/// # Errors
+/// Refused or contended. Before the commit point everything is as it was; after it the next command completes it.
+pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &EndStep) -> Result<Ended> {
+    let name = Name::parse(&step.name)?;
+    let id = step.id()?;
+    let path = step.worktree.as_ref().map(PathBuf::from).filter(|path| step.here_to.is_none() && path.exists());
+    let worktree = worktree_of(repo, step)?;
+    if let Some(path) = &path {
+        let aside = step.aside(path);
+        std::fs::rename(path, &aside).or_refuse(|| {
+            format!("The worktree '{}' could not be put aside; is a program holding it?", path.display())
+        })?;
+    }
+    let committed = commit(repo, writer, claim, step, &name, id, worktree.as_ref(), path.as_deref());
+    match committed {
+        Ok((ended, claim)) => {
+            complete(repo, &claim, step, worktree.as_ref())?;
+            Ok(ended)
+        }
+        Err(error) => {
+            if let Some(path) = &path {
+                let aside = step.aside(path);
+                if let Err(also) = std::fs::rename(&aside, path) {
+                    return Err(error.hint(format!("The worktree is at '{}' now ({also}).", aside.display())));
+                }
+            }
+            Err(error)
+        }
+    }
+}
+
+fn worktree_of(repo: &Repo, step: &EndStep) -> Result<Option<Worktree>> {
+    let Some(git_dir) = step.git_dir.as_ref().map(PathBuf::from) else { return Ok(None) };
+    Ok(repo.worktrees()?.into_iter().find(|worktree| worktree.git_dir == git_dir))
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where all of a session's parts come together")]
+fn commit(
+    repo: &Repo,
+    writer: &Writer,
+    claim: &Pending,
+    step: &EndStep,
+    name: &Name,
+    id: ObjectId,
+    worktree: Option<&Worktree>,
+    path: Option<&Path>,
+) -> Result<(Ended, Pending)> {
+    let mut salvage = None;
+    let mut tips: Vec<ObjectId> = step.tip().into_iter().collect();
+    if let (Some(worktree), Some(path)) = (worktree, path) {
+        let aside = Worktree { path: step.aside(path), ..worktree.clone() };
+        if let Some(found) = repo.salvage(&aside, &writer.identity)? {
+            salvage = Some(found.commit);
+            tips.extend(found.stages);
+        }
+    }
+    if let Some(worktree) = worktree.filter(|_| step.here_to.is_none()) {
+        tips.extend(lost_with(repo, worktree, step, &tips)?);
+    }
+    if let (Some(target), Some(worktree)) = (&step.here_to, worktree) {
+        salvage = leave(repo, worktree, step, target)?;
+    }
+    if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
+        let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips };
+        keep::add(repo, writer, &kept)?;
+    }
+    retry(|| {
+        let Some(before) = record::find(repo, name)?.filter(|loaded| loaded.id() == id) else {
+            return Err(Error::refused(format!("The session '{name}' has ended meanwhile.")));
+        };
+        let record = end_record(repo, writer, step, &before, salvage)?;
+        let holds: Vec<ObjectId> = step.tip().into_iter().collect();
+        let next = pending::draft(repo, writer, &claim.reference, Stage::Committed, &claim.plan, &holds)?;
+        let mut edits = vec![
+            Edit::delete(name.reference(), before.head),
+            Edit::create(done::reference(id), record),
+            Edit::update(&claim.reference, claim.commit, next.commit),
+        ];
+        match step.tip() {
+            Some(tip) if step.deletes_branch => edits.push(Edit::delete(&step.branch, tip)),
+            Some(tip) => edits.push(Edit::verify(&step.branch, tip)),
+            None => {}
+        }
+        repo.transact(&edits, &format!("[{name}] {}: {}", step.state, step.what))?;
+        Ok((Ended { salvage, record }, next))
+    })
+}
+
+/// The last record, as it lies in `@done`.
+fn end_record(repo: &Repo, writer: &Writer, step: &EndStep, before: &Loaded, salvage: Option<ObjectId>) -> Result<ObjectId> {
+    let kind = match step.state {
+        State::Merged => EventKind::Merged,
+        State::Kept => EventKind::Kept,
+        _ => EventKind::Abandoned,
+    };
+    let mut event = writer.event(&before.name, kind, step.what.clone());
+    event.branch_tip = step.tip();
+    if let Some(worktree) = &step.worktree {
+        event.trailers.push(("Session-Worktree".into(), worktree.clone()));
+    }
+    if let Some(at) = &step.merged_at {
+        event.trailers.push(("Session-Merged-At".into(), at.clone()));
+    }
+    if let Some(salvage) = salvage {
+        event.trailers.push(("Session-Salvage".into(), salvage.to_string()));
+    }
+    let mut record = before.record.clone();
+    record.state = step.state;
+    record.merged_at.clone_from(&step.merged_at);
+    writer.next(repo, before, &record, &event)
+}
+
+/// Commits that only the reflogs about to go can reach.
+fn lost_with(repo: &Repo, worktree: &Worktree, step: &EndStep, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
+    let mut logged = repo.reflog_ids(&worktree.git_dir, "HEAD")?;
+    if step.deletes_branch {
+        logged.extend(repo.reflog_ids(repo.common_dir(), &step.branch)?);
+    }
+    if let Head::Detached(id) = worktree.head {
+        logged.push(id);
+    }
+    repo.only_in_reflogs(&logged, kept)
+}
+
+/// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
+fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Result<Option<ObjectId>> {
+    let git = || repo.git_in(&worktree.path);
+    let mut salvage = None;
+    if step.state == State::Abandoned && status::dirty(&worktree.path)?.is_uncommitted() {
+        git().args(["stash", "push", "--quiet", "--include-untracked", "-m"]).arg(format!("session {}", step.name)).run_ok()?;
+        let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
+        salvage = ObjectId::from_hex(stash.as_bytes()).ok();
+    }
+    let switched = match target.strip_prefix("refs/heads/") {
+        Some(short) => git().args(["switch", "--quiet", "--no-guess", short]).run_ok(),
+        None => git().args(["switch", "--quiet", "--detach", target]).run_ok(),
+    };
+    switched.map_err(|error| error.hint("Commit or stash what is in the way, then run it again."))?;
+    if worktree.tie.is_some() {
+        repo.untie(&worktree.git_dir)?;
+    }
+    Ok(salvage)
+}
+
+/// What comes after the commit point: git's entry, the directory, the claim.
+fn complete(repo: &Repo, claim: &Pending, step: &EndStep, worktree: Option<&Worktree>) -> Result<()> {
+    if step.here_to.is_none() {
+        if let Some(worktree) = worktree.filter(|worktree| worktree.id.is_some()) {
+            repo.forget_worktree(worktree)?;
+        }
+        if let Some(path) = step.worktree.as_ref().map(PathBuf::from) {
+            let aside = step.aside(&path);
+            if aside.symlink_metadata().is_ok() {
+                crate::host::copy::remove_tree(&aside)?;
+            }
+            super::create::remove_empty_parents(&path);
+        }
+    }
+    if step.deletes_branch {
+        let section = format!("branch.{}", step.branch.strip_prefix("refs/heads/").unwrap_or(&step.branch));
+        if repo.setting(&format!("{section}.remote")).is_some() || repo.setting(&format!("{section}.merge")).is_some() {
+            let _ = repo.git().args(["config", "--remove-section", &section]).run();
+        }
+    }
+    retry(|| repo.transact(&[claim.release()], "session: ended"))
+}
+
+/// Takes back or completes the end of a session that was interrupted.
+///
+/// # Errors
+/// Refused, if it cannot be mended; the claim stays then.
+pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) -> Result<String> {
+    let repo = &ctx.repo;
+    let worktree = worktree_of(repo, step)?;
+    if claim.stage == Stage::Committed {
+        complete(repo, claim, step, worktree.as_ref())?;
+        return Ok(format!("Completed the interrupted `finish {}`.", step.name));
+    }
+    if let Some(path) = step.worktree.as_ref().map(PathBuf::from) {
+        let aside = step.aside(&path);
+        if aside.symlink_metadata().is_ok() && path.symlink_metadata().is_err() {
+            std::fs::rename(&aside, &path).or_refuse(|| format!("'{}' could not be put back.", path.display()))?;
+        }
+    }
+    let is_merged = match (&step.base, &step.merged_at) {
+        (Some(base), Some(at)) => match (repo.ref_id(base)?, ObjectId::from_hex(at.as_bytes())) {
+            (Some(tip), Ok(at)) => repo.has_object(at) && repo.is_ancestor(at, tip)?,
+            _ => false,
+        },
+        _ => false,
+    };
+    // Work that came after the merge must not be swept away with it.
+    let is_unchanged = step.tip() == repo.ref_id(&step.branch)?
+        && worktree.as_ref().is_none_or(|worktree| {
+            worktree.is_missing || status::dirty(&worktree.path).is_ok_and(|dirty| !dirty.is_uncommitted())
+        });
+    if is_merged && is_unchanged {
+        run(repo, writer, claim, step)?;
+        return Ok(format!("Completed the interrupted `finish {}`: its work is merged.", step.name));
+    }
+    repo.transact(&[claim.release()], "session: recovered")?;
+    Ok(format!("Took back the interrupted `finish {}`.", step.name))
+}
+
+/// How a base moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseStep {
+    /// The branch, by full name.
+    pub branch: String,
+    /// Where it stands; absent where it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// Where it goes.
+    pub new: String,
+    /// git's own directory of the worktree that has it checked out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_dir: Option<String>,
+}
+
+impl BaseStep {
+    fn ids(&self) -> Result<(Option<ObjectId>, ObjectId)> {
+        let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
+        Ok((self.old.as_ref().map(parse).transpose()?, parse(&self.new)?))
+    }
+}
+
+fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
+    repo.differing_paths(None, old, new)
+}
+
+/// Refuses to move a base under a worktree whose touched paths are not clean, that is busy or in an operation.
+///
+/// # Errors
+/// Refused or contended, naming the paths.
+pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    let place = worktree.path.display();
+    if let Some(operation) = worktree.operation() {
+        return Err(Error::refused(format!("The base is checked out at '{place}', in the middle of a {operation}."))
+            .hint(format!("`git -C {place} {operation} --continue` or `--abort` ends it.")));
+    }
+    if worktree.is_busy() {
+        return Err(Error::contended(format!("The base is checked out at '{place}', whose index is locked."))
+            .hint(format!(
+                "Run it again when git is done there; if no git is running, delete '{}'.",
+                worktree.git_dir.join("index.lock").display()
+            )));
+    }
+    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+}
+
+/// The same against a tree that exists in memory only.
+///
+/// # Errors
+/// As [`require_followable`].
+pub fn require_followable_tree(repo: &Repo, scratch: &Scratch, worktree: &Worktree, old: ObjectId, tree: ObjectId) -> Result<()> {
+    refuse_in_the_way(worktree, &repo.differing_paths(Some(scratch), old, tree)?)
+}
+
+fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
+    let changed = status::changed_paths(&worktree.path)?;
+    let in_the_way: Vec<String> = changed
+        .iter()
+        .filter(|change| touched.iter().any(|path| meets(path, &change.path)))
+        .map(|change| String::from_utf8_lossy(&change.path).into_owned())
+        .collect();
+    if in_the_way.is_empty() {
+        return Ok(());
+    }
+    let place = worktree.path.display();
+    let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
+    let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
+    Err(Error::refused(format!(
+        "The base is checked out at '{place}', and uncommitted changes there are in the way: {shown}{more}."
+    ))
+    .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
+}
+
+/// Whether two paths are the same, or one is a folder of the other.
+fn meets(a: &[u8], b: &[u8]) -> bool {
+    let b = b.strip_suffix(b"/").unwrap_or(b);
+    let inside = |inner: &[u8], outer: &[u8]| inner.starts_with(outer) && inner.get(outer.len()) == Some(&b'/');
+    a == b || inside(a, b) || inside(b, a)
+}
+
+/// Moves a base under its claim, and its worktree with it. Returns the claim as it is after the commit point.
+///
+/// # Errors
+/// Refused or contended: then nothing has moved.
+pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep, message: &str) -> Result<Pending> {
+    let (old, new) = step.ids()?;
+    let next = pending::draft(repo, writer, &claim.reference, Stage::Committed, &claim.plan, &[new])?;
+    let claim_edit = Edit::update(&claim.reference, claim.commit, next.commit);
+    let (Some(git_dir), Some(old)) = (step.git_dir.as_ref().map(PathBuf::from), old) else {
+        retry(|| repo.transact(&[Edit::put(&step.branch, old, new), claim_edit.clone()], message))?;
+        return Ok(next);
+    };
+    let gone = || Error::refused(format!("The worktree of '{}' is gone.", step.branch));
+    let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
+    require_followable(repo, &worktree, old, new)?;
+    let git = || repo.git_in(&worktree.path);
+    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
+    let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
+    if let Err(error) = moved {
+        let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
+        return Err(match back {
+            Ok(_) => error,
+            Err(also) => error.hint(format!("'{}' could not be put back: {}.", worktree.path.display(), also.one_line())),
+        });
+    }
+    Ok(next)
+}
+
+/// The commit point of a checked-out branch: `HEAD` of that worktree, read once more with all locks held.
+fn move_head(
+    repo: &Repo,
+    worktree: &Worktree,
+    step: &BaseStep,
+    old: ObjectId,
+    new: ObjectId,
+    claim: Edit,
+    message: &str,
+) -> Result<()> {
+    retry(|| {
+        let edits = [
+            Edit::update("HEAD", old, new),
+            Edit { name: "ORIG_HEAD".into(), expect: crate::git::Expect::Missing, new: New::To(old) },
+            claim.clone(),
+        ];
+        let prepared = Prepared::run(repo, Some(&worktree.git_dir), &edits, message).map_err(|error| {
+            if error.one_line().contains(".lock") { Error::contended(error.one_line()) } else { error }
+        })?;
+        let now = repo.worktree_at_git_dir(&worktree.git_dir).map(|worktree| worktree.head);
+        if now != Some(Head::Branch(step.branch.clone())) {
+            prepared.abort()?;
+            return Err(Error::refused(format!(
+                "'{}' was switched to another branch at the same moment.",
+                worktree.path.display()
+            ))
+            .hint("Nothing was changed; run it again."));
+        }
+        prepared.commit()
+    })
+}
+
+/// Takes back or completes the move of a base that was interrupted.
+///
+/// # Errors
+/// Refused, if it cannot be mended; the claim stays then.
+pub fn recover_base(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep) -> Result<String> {
+    let repo = &ctx.repo;
+    let (old, new) = step.ids()?;
+    let short = crate::ops::base::short_name(&step.branch).to_owned();
+    let is_moved = repo.ref_id(&step.branch)? == Some(new);
+    if let (false, Some(old), Some(git_dir)) = (is_moved, old, step.git_dir.as_ref().map(PathBuf::from))
+        && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)
+        && !worktree.is_missing
+    {
+        take_files_back(repo, &worktree, old, new)?;
+    }
+    repo.transact(&[claim.release()], "session: recovered")?;
+    Ok(if is_moved {
+        format!("The move of '{short}' had been completed.")
+    } else {
+        format!("Took back the interrupted move of '{short}'.")
+    })
+}
+
+/// git died while it wrote the files of `new` over those of `old`: paths that have the new content get the old one,
+/// anything else is somebody's and stays.
+fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    let lock = worktree.git_dir.join("index.lock");
+    // The claim proves that the git which held it was ours, and its hold that no child is left.
+    let _ = std::fs::remove_file(&lock);
+    let git = || repo.git_in(&worktree.path);
+    let index_tree = git().args(["write-tree"]).run()?.text();
+    if index_tree == repo.commit(new)?.tree.to_string() {
+        git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok()?;
+        return Ok(());
+    }
+    let (before, after) = (repo.files_of_commit(old)?, repo.files_of_commit(new)?);
+    let mut restore = Vec::new();
+    for path in touched(repo, old, new)? {
+        let file = worktree.path.join(path_of_bytes(&path));
+        let found = if file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+            let output = git().args(["hash-object", "--path"]).arg(path_of_bytes(&path)).arg("--").arg(&file).run()?;
+            ObjectId::from_hex(output.text().as_bytes()).ok()
+        } else if file.symlink_metadata().is_ok() {
+            std::fs::read_link(&file).ok().and_then(|target| {
+                repo.write_blob(&crate::git::worktrees::bytes_of_path(&target)).ok()
+            })
+        } else {
+            None
+        };
+        let is_new = found == after.get(&path).copied();
+        match before.get(&path) {
+            Some(_) if is_new => {
+                restore.extend_from_slice(&path);
+                restore.push(0);
+            }
+            None if is_new && found.is_some() => {
+                let _ = std::fs::remove_file(&file);
+            }
+            _ => {}
+        }
+    }
+    if !restore.is_empty() {
+        git().args(["checkout-index", "--force", "--index", "-z", "--stdin"]).input(restore).run_ok()?;
+    }
+    Ok(())
+}

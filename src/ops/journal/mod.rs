@@ -1,0 +1,175 @@
+//! The journal: what is under way, and what becomes of it when its process dies.
+//!
+//! Every operation that touches more than a record claims what it works on (`store::pending`) with its whole plan,
+//! moves on in steps that can each be told afterwards, and gives the claim up. A writing verb that meets the claim of a
+//! dead process takes it back, or after the commit point completes it; a reading verb only says so.
+
+pub mod create;
+pub mod end;
+pub mod relocate;
+
+use crate::error::{Error, Result};
+use crate::git::{Edit, Repo};
+use crate::host::witness::{Hold, Liveness};
+use crate::ops::Context;
+use crate::store::pending::{self, Pending, Stage};
+use crate::store::Writer;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// What an operation set out to do, as its claim keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Plan {
+    /// A session is made.
+    Create(create::CreateStep),
+    /// A session ends.
+    End(end::EndStep),
+    /// A session's name, branch or directory changes.
+    Relocate(relocate::RelocateStep),
+    /// A branch that is no session's moves, and its worktree with it.
+    Base(end::BaseStep),
+}
+
+impl Plan {
+    /// As the claim keeps it.
+    ///
+    /// # Errors
+    /// A bug, if a value has no form in TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::bug("A plan could not be written as TOML.").because(error))
+    }
+
+    fn parse(text: &str) -> Result<Plan> {
+        toml::from_str(text).map_err(|error| {
+            Error::refused("A plan under way cannot be understood; a newer program may have begun it.").because(error)
+        })
+    }
+}
+
+/// The file whose lock says that somebody is still at work on an operation: we, or a child that outlives us.
+fn hold_path(repo: &Repo, operation: &str) -> PathBuf {
+    repo.common_dir().join(format!("session-{operation}.lock"))
+}
+
+/// Held while an operation is under way; children inherit it. Its file goes with it.
+#[derive(Debug)]
+pub struct Held {
+    _hold: Hold,
+    path: PathBuf,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Takes the hold of this operation, once, before its first claim.
+///
+/// # Errors
+/// Refused, if the repository cannot be written to.
+pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
+    let path = hold_path(repo, writer.operation.as_str());
+    let hold = Hold::take(&path)?.ok_or_else(|| Error::bug("Two processes share one operation."))?;
+    hold.share_with_children();
+    Ok(Held { _hold: hold, path })
+}
+
+/// Claims for one plan, or for all of several at once.
+///
+/// # Errors
+/// Contended, naming who holds it.
+pub fn claim(repo: &Repo, writer: &Writer, wanted: &[(String, Plan, Vec<crate::session::ObjectId>)]) -> Result<Vec<Pending>> {
+    let mut claims = Vec::with_capacity(wanted.len());
+    for (reference, plan, holds) in wanted {
+        claims.push(pending::draft(repo, writer, reference, Stage::Claimed, &plan.to_toml()?, holds)?);
+    }
+    pending::claim(repo, &claims)?;
+    Ok(claims)
+}
+
+/// Whether an operation can be proved to be dead.
+pub fn is_dead(repo: &Repo, pending: &Pending) -> bool {
+    let Some(operation) = &pending.operation else { return false };
+    pending.liveness() == Liveness::Dead && Hold::is_free(&hold_path(repo, operation.as_str()))
+}
+
+/// What a killed command left behind, in words, for reading verbs.
+///
+/// # Errors
+/// Refused, if the claims cannot be read.
+pub fn report(ctx: &Context) -> Result<Vec<String>> {
+    let dead = pending::all(&ctx.repo)?.into_iter().filter(|pending| is_dead(&ctx.repo, pending));
+    Ok(dead
+        .map(|pending| {
+            format!(
+                "A command on '{}' was interrupted; the next command that writes will mend it.",
+                pending.name().trim_start_matches("@base/")
+            )
+        })
+        .collect())
+}
+
+/// Mends what killed commands left behind: stale locks of ours first, then each claim of a dead process.
+///
+/// # Errors
+/// Refused, if something that was left cannot be mended; it stays as it is then.
+pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
+    let repo = &ctx.repo;
+    remove_stale_locks(repo);
+    for dead in pending::all(repo)? {
+        if !is_dead(repo, &dead) {
+            continue;
+        }
+        // Whoever swaps the dead claim for his own does the mending.
+        let mine = pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
+        match repo.transact(&[Edit::update(&dead.reference, dead.commit, mine.commit)], "session: recover") {
+            Err(error) if error.is_contended() => continue,
+            outcome => outcome?,
+        }
+        let _held = hold(repo, writer)?;
+        let said = match Plan::parse(&mine.plan)? {
+            Plan::Create(step) => create::recover(ctx, writer, &mine, &step)?,
+            Plan::End(step) => end::recover(ctx, writer, &mine, &step)?,
+            Plan::Relocate(step) => relocate::recover(ctx, writer, &mine, &step)?,
+            Plan::Base(step) => end::recover_base(ctx, writer, &mine, &step)?,
+        };
+        ctx.say(said);
+        if let Some(operation) = &dead.operation {
+            let _ = std::fs::remove_file(hold_path(repo, operation.as_str()));
+        }
+    }
+    Ok(())
+}
+
+/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process.
+fn remove_stale_locks(repo: &Repo) {
+    let mut folders = vec![repo.common_dir().join("refs/sessions")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = folder.read_dir() else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lock") && is_old(&meta) {
+                // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
+                let aside = path.with_extension(format!("lock~{}", std::process::id()));
+                if std::fs::rename(&path, &aside).is_ok() {
+                    if aside.metadata().is_ok_and(|meta| is_old(&meta)) {
+                        let _ = std::fs::remove_file(&aside);
+                    } else {
+                        let _ = std::fs::rename(&aside, &path);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_old(meta: &std::fs::Metadata) -> bool {
+    let age = meta.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+    age.is_some_and(|age| age > Duration::from_secs(10))
+}

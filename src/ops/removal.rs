@@ -1,0 +1,157 @@
+//! What may not be removed: law 1 for every verb that lets go of a worktree.
+
+use crate::error::{Error, Result};
+use crate::git::worktrees::path_of_bytes;
+use crate::git::{status, Worktree};
+use crate::ops::Context;
+use crate::session::BString;
+
+/// What package managers and compilers make, and make again: `session.disposable` adds to it.
+pub const DISPOSABLE: [&str; 44] = [
+    "node_modules", "bower_components", "target", "build", "dist", "out", "_build", "bin", "obj", ".venv", "venv",
+    "__pycache__", "*.pyc", "*.pyo", "*.egg-info", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache",
+    ".ruff_cache", ".cache", ".gradle", ".next", ".nuxt", ".svelte-kit", ".turbo", ".parcel-cache", ".angular",
+    "coverage", ".nyc_output", "*.o", "*.a", "*.so", "*.class", "*.gcda", "*.gcno", "*.tsbuildinfo", ".eslintcache",
+    ".DS_Store", "Thumbs.db", "*.swp", "*.log", "tmp",
+];
+
+/// Refuses where removing the worktree could lose something that salvage does not hold.
+///
+/// # Errors
+/// Refused or contended, with what is in the way and the command that helps.
+pub fn require_removable(ctx: &Context, worktree: &Worktree) -> Result<()> {
+    let place = worktree.path.display();
+    if worktree.is_main() {
+        return Err(Error::refused(format!("'{place}' is the main worktree, which is never removed.")));
+    }
+    if let Some(why) = &worktree.locked {
+        let why = if why.is_empty() { String::new() } else { format!(" ({})", crate::session::event::one_line(why)) };
+        return Err(Error::refused(format!("The worktree '{place}' is locked{why}."))
+            .hint(format!("`git worktree unlock {place}` unlocks it.")));
+    }
+    if worktree.is_missing {
+        return Ok(());
+    }
+    if let Some(operation) = worktree.operation() {
+        return Err(Error::refused(format!("The worktree '{place}' is in the middle of a {operation}."))
+            .hint(format!("`git -C {place} {operation} --continue` or `--abort` ends it.")));
+    }
+    if worktree.is_busy() {
+        return Err(Error::contended(format!("The index of '{place}' is locked: something is being written there."))
+            .hint(format!(
+                "Run it again when that is done; if no git is running, delete '{}'.",
+                worktree.git_dir.join("index.lock").display()
+            )));
+    }
+    if !worktree.is_proven() {
+        return Err(Error::refused(format!("The directory '{place}' does not say that it is this worktree."))
+            .hint(format!("`git worktree repair {place}` mends the link if it was moved by hand.")));
+    }
+    refuse_nested(worktree)?;
+    refuse_submodules(ctx, worktree)?;
+    refuse_ignored(ctx, worktree)
+}
+
+fn refuse_nested(worktree: &Worktree) -> Result<()> {
+    for path in status::untracked(&worktree.path)? {
+        if path.ends_with(b"/") {
+            return Err(Error::refused(format!(
+                "There is another repository at '{}', which salvage cannot hold.",
+                worktree.path.join(path_of_bytes(&path)).display()
+            ))
+            .hint("Move it out of the worktree, then run it again."));
+        }
+    }
+    Ok(())
+}
+
+/// The repositories of submodules lie in the worktree's own git directory and go with it.
+fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
+    if !worktree.git_dir.join("modules").is_dir() {
+        return Ok(());
+    }
+    let list = ctx.repo.git_in(&worktree.path).args(["ls-files", "-z", "--stage"]).run_ok()?;
+    for line in list.stdout.split(|byte| *byte == 0).filter(|line| line.starts_with(b"160000 ")) {
+        let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
+        let path = worktree.path.join(path_of_bytes(&line[tab + 1..]));
+        if !path.join(".git").exists() {
+            continue;
+        }
+        let git = || ctx.repo.git_in(&path);
+        let changed = git().args(["status", "--porcelain"]).run_ok()?;
+        let unpushed = git().args(["rev-list", "--max-count=1", "HEAD", "--branches", "--not", "--remotes"]).run_ok()?;
+        if !changed.stdout.is_empty() || !unpushed.stdout.is_empty() {
+            return Err(Error::refused(format!(
+                "The submodule '{}' has changes or commits that no remote has.",
+                path.display()
+            ))
+            .hint("Push or move them, then run it again."));
+        }
+    }
+    Ok(())
+}
+
+/// Ignored files are in no commit and no salvage: only what a tool makes again may go.
+fn refuse_ignored(ctx: &Context, worktree: &Worktree) -> Result<()> {
+    let own = ctx.repo.settings("session.disposable");
+    let precious: Vec<BString> = status::ignored(&worktree.path)?
+        .into_iter()
+        .filter(|path| !is_disposable(path, &own) && !is_empty_folder(&worktree.path.join(path_of_bytes(path))))
+        .collect();
+    if precious.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = precious.iter().take(5).map(|path| format!("'{}'", path.escape_ascii_controls())).collect();
+    let more = if precious.len() > 5 { format!(" and {} more", precious.len() - 5) } else { String::new() };
+    Err(Error::refused(format!(
+        "Ignored files in '{}' are in no commit and would be lost: {}{more}.",
+        worktree.path.display(),
+        shown.join(", ")
+    ))
+    .hint("Move or delete them; or `git config --add session.disposable '<pattern>'` says that such files may go."))
+}
+
+fn is_empty_folder(path: &std::path::Path) -> bool {
+    path.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Whether any part of the path is what `session.disposable` or the list above names.
+fn is_disposable(path: &BString, own: &[String]) -> bool {
+    let text = String::from_utf8_lossy(path);
+    let whole = text.trim_end_matches('/');
+    let matches = |pattern: &str| {
+        let pattern = pattern.trim_matches('/');
+        if pattern.contains('/') {
+            return crate::git::glob_matches(pattern, whole) || whole.starts_with(&format!("{pattern}/"));
+        }
+        whole.split('/').any(|part| crate::git::glob_matches(pattern, part))
+    };
+    DISPOSABLE.iter().any(|pattern| matches(pattern)) || own.iter().any(|pattern| matches(pattern))
+}
+
+/// Text that a terminal does not obey.
+trait Shown {
+    fn escape_ascii_controls(&self) -> String;
+}
+
+impl Shown for BString {
+    fn escape_ascii_controls(&self) -> String {
+        String::from_utf8_lossy(self).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_disposable;
+
+    #[test]
+    fn what_tools_make_may_go_and_secrets_may_not() {
+        let own = vec!["*.sqlite".to_owned(), "data/cache".to_owned()];
+        for path in ["node_modules/", "a/b/target/", "x.pyc", "db/test.sqlite", "data/cache/"] {
+            assert!(is_disposable(&path.into(), &own), "{path}");
+        }
+        for path in [".env", "notes.txt", "data/", "keys/id_rsa"] {
+            assert!(!is_disposable(&path.into(), &own), "{path}");
+        }
+    }
+}
