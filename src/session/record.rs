@@ -247,9 +247,9 @@ impl Record {
             Ok(record) => record,
             Err(error) => {
                 check_version(text)?;
-                return Err(Error::refused("A record's session.toml cannot be understood.")
-                    .because(error)
-                    .hint("`git show <session's ref>:session.toml` shows it; every earlier state is in its timeline."));
+                return Err(Error::refused("A record's session.toml cannot be understood.").because(error).hint(
+                    "`git show <session's ref>:session.toml` shows it; every earlier state is in its timeline.",
+                ));
             }
         };
         if record.version > VERSION {
