@@ -193,7 +193,7 @@ fn slug(text: &str) -> String {
             slug.extend(c.to_lowercase());
         } else if matches!(c, '_' | '.') && !slug.is_empty() && !slug.ends_with(['-', '.']) {
             slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
+        } else if !slug.is_empty() && !slug.ends_with(['-', '.']) {
             slug.push('-');
         }
     }
@@ -213,8 +213,32 @@ mod tests {
     fn hostile_names_are_refused() {
         let long = "x".repeat(300);
         for text in [
-            "", "../x", "-rf", "a..b", "HEAD", "@locks", "@", &long, "a b", "a\nb", "\u{1b}[31m", "a//b", "/a", "a/",
-            "a.lock", ".a", "a/.b", "a.", "sessions/x", "nul", "a/COM1.txt", "a:b", "a\\b", "a@{1}", "a/-b", "x~1",
+            "",
+            "../x",
+            "-rf",
+            "a..b",
+            "HEAD",
+            "@locks",
+            "@",
+            &long,
+            "a b",
+            "a\nb",
+            "\u{1b}[31m",
+            "a//b",
+            "/a",
+            "a/",
+            "a.lock",
+            ".a",
+            "a/.b",
+            "a.",
+            "sessions/x",
+            "nul",
+            "a/COM1.txt",
+            "a:b",
+            "a\\b",
+            "a@{1}",
+            "a/-b",
+            "x~1",
         ] {
             assert!(Name::parse(text).is_err(), "{text:?} was taken");
         }

@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Priority {
 }
 
 /// Where a session forked from and goes back to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Base {
     /// The full ref of the branch, `refs/heads/main`, also where it exists on the remote only.
@@ -144,7 +144,7 @@ impl Base {
 }
 
 /// The last sync that moved the branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LastSync {
     /// When, in RFC 3339.
@@ -247,9 +247,9 @@ impl Record {
             Ok(record) => record,
             Err(error) => {
                 check_version(text)?;
-                return Err(Error::refused("A record's session.toml cannot be understood.")
-                    .because(error)
-                    .hint("`git show <session's ref>:session.toml` shows it; every earlier state is in its timeline."));
+                return Err(Error::refused("A record's session.toml cannot be understood.").because(error).hint(
+                    "`git show <session's ref>:session.toml` shows it; every earlier state is in its timeline.",
+                ));
             }
         };
         if record.version > VERSION {

@@ -1,1 +1,8 @@
-fn main(){}
+//! All tests that go through the program as users call it, and those that hold the project's own rules.
+
+// The program's own rule: `host::process` starts processes. Tests start them as users do.
+#![allow(clippy::disallowed_types)]
+
+mod architecture;
+mod format;
+mod support;
