@@ -46,6 +46,6 @@ impl Repo {
 }
 
 /// A run inside the worktree at `top`, whoever asks.
-pub fn in_worktree(top: &Path) -> Command {
+pub(super) fn in_worktree(top: &Path) -> Command {
     scrubbed().current_dir(top)
 }

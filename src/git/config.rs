@@ -46,9 +46,8 @@ impl Repo {
     /// Refused, if it is neither.
     pub fn switch(&self, key: &str) -> Result<Option<bool>> {
         match self.inner.config_snapshot().try_boolean(key) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(error)) => Err(Error::refused(format!("The setting `{key}` is neither true nor false."))
+            Ok(value) => Ok(value),
+            Err(error) => Err(Error::refused(format!("The setting `{key}` is neither true nor false."))
                 .because(error)
                 .hint(format!("`git config {key} true` or `git config --unset {key}` mends it."))),
         }

@@ -175,3 +175,32 @@ pub fn first_line(message: &[u8]) -> String {
     let line = message.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
     String::from_utf8_lossy(line).trim().to_owned()
 }
+
+impl Repo {
+    /// When a commit was made.
+    ///
+    /// # Errors
+    /// Refused, if there is no such commit.
+    pub fn commit_time(&self, id: ObjectId) -> Result<crate::session::Timestamp> {
+        self.commit(id).map(|commit| commit.time)
+    }
+}
+
+impl Repo {
+    /// Files, insertions and deletions between the merge base of two commits and the second; none of unrelated ones.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn diffstat(&self, base: ObjectId, tip: ObjectId) -> Result<Option<(u64, u64, u64)>> {
+        let Some(from) = self.merge_base(base, tip)? else { return Ok(None) };
+        let output = self.git().args(["diff-tree", "--numstat", "-r", &from.to_string(), &tip.to_string()]).run_ok()?;
+        let mut sum = (0, 0, 0);
+        for line in output.text().lines() {
+            let mut fields = line.split('\t').map(|number| number.parse::<u64>().unwrap_or(0));
+            sum.0 += 1;
+            sum.1 += fields.next().unwrap_or(0);
+            sum.2 += fields.next().unwrap_or(0);
+        }
+        Ok(Some(sum))
+    }
+}

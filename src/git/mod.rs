@@ -4,7 +4,7 @@
 //! of a ref, and all refs where the repository uses reftable.
 
 mod command;
-mod config;
+pub mod config;
 pub mod history;
 pub mod hooks;
 pub mod index;

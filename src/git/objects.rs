@@ -80,21 +80,21 @@ impl Repo {
         }
     }
 
-    /// The `session.toml` of a record commit, in as few reads as there can be.
+    /// The `session.toml` of a record commit and when that was made, in as few reads as there can be.
     ///
     /// # Errors
     /// Refused, if the commit has none.
-    pub fn facts_of(&self, record: ObjectId) -> Result<Vec<u8>> {
+    pub fn facts_of(&self, record: ObjectId) -> Result<(Vec<u8>, Timestamp)> {
         let unreadable = || format!("The record {record} could not be read.");
         let commit = self.inner.find_object(record).or_refuse(unreadable)?;
-        let tree = gix::objs::CommitRefIter::from_bytes(&commit.data, self.hash_kind())
-            .tree_id()
-            .or_refuse(unreadable)?;
+        let fields = || gix::objs::CommitRefIter::from_bytes(&commit.data, self.hash_kind());
+        let tree = fields().tree_id().or_refuse(unreadable)?;
+        let time = Timestamp(fields().committer().or_refuse(unreadable)?.seconds());
         let tree = self.inner.find_object(tree).or_refuse(unreadable)?;
         for entry in gix::objs::TreeRefIter::from_bytes(&tree.data, self.hash_kind()) {
             let entry = entry.or_refuse(unreadable)?;
             if entry.filename == "session.toml" {
-                return self.blob(entry.oid.to_owned());
+                return Ok((self.blob(entry.oid.to_owned())?, time));
             }
         }
         Err(Error::refused(format!("The record {record} has no session.toml.")))

@@ -249,10 +249,16 @@ fn parse_id(hex: &[u8]) -> Option<ObjectId> {
 
 /// A path as git wrote it.
 pub fn path_of_bytes(bytes: &[u8]) -> PathBuf {
-    gix::path::from_bstr(gix::bstr::BStr::new(bytes)).into_owned()
+    match gix::path::from_bstr(gix::bstr::BStr::new(bytes)) {
+        Ok(path) => path.into_owned(),
+        Err(_) => PathBuf::from(String::from_utf8_lossy(bytes).into_owned()),
+    }
 }
 
 /// A path as git writes it.
 pub fn bytes_of_path(path: &Path) -> Vec<u8> {
-    gix::path::into_bstr(path).to_vec()
+    match gix::path::into_bstr(path) {
+        Ok(bytes) => bytes.to_vec(),
+        Err(_) => path.to_string_lossy().into_owned().into_bytes(),
+    }
 }

@@ -1,10 +1,17 @@
 //! What can be done: `plan` reads and returns a value, `execute` eats it and writes; both return data.
 
+pub mod adopt;
 pub mod base;
 pub mod context;
 pub mod create;
+pub mod finish;
 pub mod journal;
+pub mod list;
+pub mod relocate;
+pub mod removal;
 pub mod scope;
+pub mod set;
+pub mod show;
 pub mod team;
 
 pub use context::Context;

@@ -21,6 +21,24 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
     }
 
+    /// Of RFC 3339 in UTC, as [`Timestamp::rfc3339`] writes it; none of any other text.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+        if text.len() != 20 || !text.ends_with('Z') {
+            return None;
+        }
+        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+        let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+        // Days from civil: Howard Hinnant, as above.
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let year_of_era = year - era * 400;
+        let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * 146_097 + day_of_era - 719_468;
+        Some(Timestamp(days * 86_400 + hour * 3_600 + minute * 60 + second))
+    }
+
     /// How long before `now` this was, as git says it: `3 hours ago` becomes `3 hours`.
     pub fn age(self, now: Timestamp) -> String {
         let seconds = (now.0 - self.0).max(0);
@@ -58,6 +76,10 @@ mod tests {
         assert_eq!(Timestamp(951_782_400).rfc3339(), "2000-02-29T00:00:00Z");
         assert_eq!(Timestamp(1_732_471_872).rfc3339(), "2024-11-24T18:11:12Z");
         assert_eq!(Timestamp(-1).rfc3339(), "1969-12-31T23:59:59Z");
+        for seconds in [0, 951_782_400, 1_732_471_872, 4_102_444_799] {
+            assert_eq!(Timestamp::parse(&Timestamp(seconds).rfc3339()), Some(Timestamp(seconds)));
+        }
+        assert_eq!(Timestamp::parse("yesterday"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Loaded {
     pub head: ObjectId,
     /// The facts.
     pub record: Record,
+    /// When the record commit was made.
+    pub time: Timestamp,
 }
 
 impl Loaded {
@@ -29,9 +31,9 @@ impl Loaded {
 /// # Errors
 /// Refused, if it is none, or of a newer version.
 pub fn read_at(repo: &Repo, name: Name, head: ObjectId) -> Result<Loaded> {
-    let text = repo.facts_of(head)?;
+    let (text, time) = repo.facts_of(head)?;
     let record = Record::parse(&String::from_utf8_lossy(&text))?;
-    Ok(Loaded { name, head, record })
+    Ok(Loaded { name, head, record, time })
 }
 
 /// Reads the record of a live session; none if there is no such session.

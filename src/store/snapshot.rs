@@ -125,7 +125,7 @@ impl Snapshot {
 }
 
 /// The base of a session as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BaseNow {
     /// The branch, by full name.
     pub reference: String,

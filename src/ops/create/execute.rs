@@ -9,7 +9,6 @@ use crate::git::{hooks, Edit, Repo, Worktree};
 use crate::ops::journal::create::CreateStep;
 use crate::ops::journal::{self, Plan};
 use crate::ops::Context;
-use crate::session::EventKind;
 use crate::store::{retry, Writer};
 use rayon::prelude::*;
 use std::path::Path;
@@ -53,7 +52,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
     let short = repo.short(planned.start);
     let mut event = writer.event(
         &planned.name,
-        EventKind::Created,
+        planned.event.clone(),
         match planned.branch_from {
             BranchFrom::New => format!("from {} at {short}", planned.base.tip.from),
             BranchFrom::Local | BranchFrom::Remote(_) => {
@@ -65,14 +64,14 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
     event.branch_tip = Some(planned.start);
     event.trailers.push(("Session-Base".into(), planned.base.now.reference.clone()));
     let record = writer.first(repo, &planned.record, &event, shared.documents)?;
-    let is_here = matches!(planned.place, Place::Here(_));
+    let is_here = matches!(planned.place, Place::Here(_) | Place::Tied(_));
     let step = CreateStep {
         name: planned.name.to_string(),
         branch: planned.branch.clone(),
         makes_branch: planned.branch_from != BranchFrom::Local,
         start: planned.start.to_string(),
         record: record.to_string(),
-        path: path_text(planned.place.path())?,
+        path: planned.place.path().map(|path| path_text(path)).transpose()?.unwrap_or_default(),
         here: is_here,
     };
     let reference = planned.name.pending();
@@ -93,7 +92,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
                 name: planned.name,
                 id: record,
                 branch: planned.branch,
-                worktree: Some(planned.place.path().clone()),
+                worktree: planned.place.path().cloned(),
                 base: planned.base,
                 fork,
                 head: planned.start,
@@ -128,7 +127,8 @@ fn fill(
         warnings.push(format!("The branch's upstream could not be set: {}.", error.one_line()));
     }
     let worktree = match &planned.place {
-        Place::Here(path) => switch(repo, path, planned)?,
+        Place::Nowhere => return Ok(warnings),
+        Place::Here(path) | Place::Tied(path) => switch(repo, path, planned)?,
         Place::Worktree(path) => {
             if let Some(line) = &planned.exclude {
                 exclude(repo, line)?;

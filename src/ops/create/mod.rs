@@ -5,10 +5,11 @@ mod place;
 mod plan;
 
 pub use execute::execute;
+pub use place::{normal, of as place_of, repository_name, require_free as require_free_place};
 pub use plan::plan;
 
 use crate::ops::base::Chosen;
-use crate::session::{Name, ObjectId, OperationId, Priority, Record};
+use crate::session::{EventKind, Name, ObjectId, OperationId, Priority, Record};
 use std::path::PathBuf;
 
 /// What was asked for.
@@ -68,13 +69,18 @@ pub enum Place {
     Worktree(PathBuf),
     /// The checkout one stands in is switched to the branch.
     Here(PathBuf),
+    /// A worktree that is there already, on the branch.
+    Tied(PathBuf),
+    /// No worktree.
+    Nowhere,
 }
 
 impl Place {
     /// The directory.
-    pub fn path(&self) -> &PathBuf {
+    pub fn path(&self) -> Option<&PathBuf> {
         match self {
-            Place::Worktree(path) | Place::Here(path) => path,
+            Place::Worktree(path) | Place::Here(path) | Place::Tied(path) => Some(path),
+            Place::Nowhere => None,
         }
     }
 }
@@ -98,6 +104,8 @@ pub struct Planned {
     pub place: Place,
     /// A line for `info/exclude`, where the directory lies inside the main worktree.
     pub exclude: Option<String>,
+    /// *created* or *adopted*.
+    pub event: EventKind,
     /// What the user should know.
     pub warnings: Vec<String>,
 }

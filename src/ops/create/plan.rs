@@ -5,7 +5,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::git::worktrees::Head;
 use crate::ops::{base, scope, Context};
 use crate::session::name::next_free;
-use crate::session::{Name, ObjectId, Record};
+use crate::session::{EventKind, Name, ObjectId, Record};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
 use base::Chosen;
@@ -235,7 +235,8 @@ fn one(
         let exclude = exclude_line(ctx, &path);
         (Place::Worktree(path), exclude)
     };
-    Ok(Planned { name, branch, branch_from, start, base, record, place, exclude, warnings })
+    let event = EventKind::Created;
+    Ok(Planned { name, branch, branch_from, start, base, record, place, exclude, event, warnings })
 }
 
 fn head_id(ctx: &Context, worktree: &crate::git::Worktree) -> Option<ObjectId> {
@@ -369,7 +370,7 @@ fn document(ctx: &Context, path: &std::path::Path) -> Result<(String, Vec<u8>)> 
 fn require_space(ctx: &Context, snapshot: &Snapshot, sessions: &[Planned]) -> Result<()> {
     let Some(path) = sessions.iter().find_map(|planned| match &planned.place {
         Place::Worktree(path) => Some(path),
-        Place::Here(_) => None,
+        _ => None,
     }) else {
         return Ok(());
     };

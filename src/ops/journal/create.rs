@@ -52,6 +52,10 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
     let name = Name::parse(&step.name)?;
     let has_record = repo.ref_id(&name.reference())?.is_some();
     let worktree = worktree(repo, &path)?;
+    if has_record && step.path.is_empty() {
+        repo.transact(&[claim.release()], "session: recovered")?;
+        return Ok(format!("Completed the interrupted `adopt {name}`."));
+    }
     let is_complete = has_record
         && worktree.as_ref().is_some_and(|worktree| {
             if step.here { worktree.branch().as_deref() == Some(&step.branch) } else { worktree.git_dir.join("index").exists() }
@@ -80,7 +84,7 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
 pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Option<PathBuf>> {
     let path = PathBuf::from(&step.path);
     let mut aside = None;
-    if !step.here {
+    if !step.here && !step.path.is_empty() {
         if let Some(worktree) = worktree(repo, &path)?.filter(|worktree| worktree.id.is_some()) {
             if path.exists() {
                 aside = remove_files(repo, &worktree, step)?;
