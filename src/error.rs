@@ -21,6 +21,8 @@ pub enum Kind {
     Contended,
     /// A broken promise of this program.
     Bug,
+    /// Nobody reads the answer any more, which is no failure.
+    ClosedPipe,
 }
 
 /// How the process ends. See "Exit status" in `git-session(1)`.
@@ -78,6 +80,7 @@ impl From<Kind> for Exit {
             Kind::Conflicts => Exit::Conflicts,
             Kind::Contended => Exit::Contended,
             Kind::Bug => Exit::Bug,
+            Kind::ClosedPipe => Exit::Done,
         }
     }
 }
@@ -126,6 +129,11 @@ impl Error {
     /// A bug of this program.
     pub fn bug(message: impl Into<String>) -> Self {
         Self::new(Kind::Bug, message)
+    }
+
+    /// Nobody reads the answer any more.
+    pub fn closed_pipe() -> Self {
+        Self::new(Kind::ClosedPipe, "The pipe was closed.")
     }
 
     /// Adds a remedy: a sentence, with what is to be typed in backticks.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::git::{Repo, Target};
 use crate::ops::Context;
 use crate::session::{Base, ObjectId};
-use crate::store::snapshot::BaseNow;
+pub use crate::store::snapshot::BaseNow;
 use crate::store::Snapshot;
 
 /// Where a base stands.

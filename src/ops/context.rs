@@ -108,3 +108,35 @@ mod tests {
         assert!(!super::covers_sessions("refs/remotes/sessions/*"));
     }
 }
+
+impl Context {
+    /// What the settings say of colour: `color.session`, else `color.ui`.
+    pub fn colour_setting(&self) -> Option<String> {
+        self.repo.setting("color.session").or_else(|| self.repo.setting("color.ui"))
+    }
+
+    /// The pager that git would use for a long answer; none where there is none, or `pager.session` is false.
+    pub fn pager(&self) -> Option<String> {
+        match self.repo.setting("pager.session").as_deref() {
+            Some("false" | "no" | "off" | "0") => return None,
+            Some("true" | "yes" | "on" | "1") | None => {}
+            Some(command) => return Some(command.to_owned()),
+        }
+        let pager = self.repo.git_here().args(["var", "GIT_PAGER"]).run().ok()?.text();
+        (!pager.is_empty() && pager != "cat").then_some(pager)
+    }
+
+    /// `finish --merge` without `--strategy`.
+    ///
+    /// # Errors
+    /// Refused, if `session.strategy` is no strategy.
+    pub fn strategy(&self) -> Result<crate::ops::finish::Strategy> {
+        match self.repo.setting("session.strategy") {
+            None => Ok(crate::ops::finish::Strategy::NoFf),
+            Some(text) => crate::ops::finish::Strategy::parse(&text).ok_or_else(|| {
+                Error::refused(format!("The setting `session.strategy` is '{text}', which is no strategy."))
+                    .hint("`git config session.strategy no-ff`, or `ff`, `squash`, `rebase`.")
+            }),
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 pub mod adopt;
 pub mod base;
+pub mod config;
 pub mod context;
 pub mod create;
+pub mod demo;
 pub mod finish;
 pub mod journal;
 pub mod list;
@@ -15,3 +17,5 @@ pub mod show;
 pub mod team;
 
 pub use context::Context;
+pub use crate::git::glob_matches;
+pub use crate::store::{Snapshot, done};

@@ -162,3 +162,21 @@ mod tests {
         assert_eq!(super::distance("", "abc"), 3);
     }
 }
+
+/// The names of all live sessions, without reading one record.
+///
+/// # Errors
+/// Refused, if the refs cannot be read.
+pub fn names(ctx: &Context) -> Result<Vec<Name>> {
+    let refs = ctx.repo.refs_below(crate::session::name::NAMESPACE)?;
+    Ok(refs.into_iter().filter_map(|(reference, _)| Name::of_ref(&reference)).collect())
+}
+
+/// The local branches, by short name.
+///
+/// # Errors
+/// Refused, if the refs cannot be read.
+pub fn branches(ctx: &Context) -> Result<Vec<String>> {
+    let refs = ctx.repo.refs_below("refs/heads/")?;
+    Ok(refs.into_iter().map(|(name, _)| crate::ops::base::short_name(&name).to_owned()).collect())
+}

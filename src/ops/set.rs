@@ -6,7 +6,7 @@ use crate::session::{EventKind, Priority, State};
 use crate::store::{Loaded, Snapshot, Writer};
 
 /// What to change. An empty text takes a fact away.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// What it is for.
     pub goal: Option<String>,

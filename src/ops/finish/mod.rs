@@ -7,7 +7,7 @@ mod plan;
 pub use execute::{commit_all, execute};
 pub use plan::{plan, survey};
 
-use crate::git::status::Dirty;
+pub use crate::git::status::Dirty;
 use crate::session::{BString, Name, ObjectId, OperationId, State};
 use crate::store::snapshot::BaseNow;
 use std::path::PathBuf;

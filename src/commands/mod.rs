@@ -1,0 +1,163 @@
+//! Verbs: arguments to options, options to `ops`, data to `render`. One file per verb, and nothing else in them.
+
+pub mod adopt;
+pub mod complete;
+pub mod completions;
+pub mod config;
+pub mod create;
+pub mod demo;
+pub mod finish;
+pub mod list;
+pub mod log;
+pub mod manual;
+pub mod move_;
+pub mod path;
+pub mod rename;
+pub mod set;
+pub mod shell_init;
+pub mod show;
+
+use crate::error::{Error, Exit, Result};
+use crate::ops::Context;
+use crate::render::{self, Colours};
+
+/// What every verb is given: colours, and the context once it is asked for.
+pub struct Stage {
+    context: std::cell::OnceCell<Context>,
+    colours: std::cell::OnceCell<Colours>,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// Nothing is opened yet.
+    pub fn new() -> Stage {
+        Stage { context: std::cell::OnceCell::new(), colours: std::cell::OnceCell::new() }
+    }
+
+    /// The repository around the current directory, opened once.
+    ///
+    /// # Errors
+    /// Refused outside of a repository.
+    pub fn context(&self) -> Result<&Context> {
+        if let Some(context) = self.context.get() {
+            return Ok(context);
+        }
+        let context = Context::open()?;
+        Ok(self.context.get_or_init(|| context))
+    }
+
+    /// Colours, as settings and environment have them.
+    pub fn colours(&self) -> Colours {
+        *self.colours.get_or_init(|| {
+            let setting = self.context.get().and_then(Context::colour_setting);
+            Colours::new(setting.as_deref())
+        })
+    }
+
+    /// What a killed command left behind, said by verbs that only read.
+    ///
+    /// # Errors
+    /// Refused, if the claims cannot be read.
+    pub fn report_interrupted(&self) -> Result<()> {
+        for line in crate::ops::journal::report(self.context()?)? {
+            render::warn(self.colours().err, &line);
+        }
+        Ok(())
+    }
+
+    /// What was mended on the way, said once; and the mirror, where there is one.
+    pub fn after(&self) {
+        let Some(context) = self.context.get() else { return };
+        for line in context.said() {
+            render::narrate(&line);
+        }
+    }
+
+    /// What a writing verb does last.
+    pub fn wrote(&self) {
+        if let Some(context) = self.context.get() {
+            crate::ops::config::refresh_mirror(context);
+        }
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Stage::new()
+    }
+}
+
+/// How an answer is to look: `--format`, `--json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// `%(field)` filled in.
+    Template(String),
+}
+
+/// The arguments behind it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FormatArgs {
+    /// Print `table`, `json`, or a template with %(field) in it, as `git for-each-ref` has them
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<String>,
+    /// Print JSON; the same as --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub json: bool,
+}
+
+impl FormatArgs {
+    /// What they mean.
+    ///
+    /// # Errors
+    /// Usage, for a kind that there is not.
+    pub fn parse(&self) -> Result<Format> {
+        match self.format.as_deref() {
+            _ if self.json => Ok(Format::Json),
+            None | Some("table") => Ok(Format::Table),
+            Some("json") => Ok(Format::Json),
+            Some(template) if template.contains("%(") => Ok(Format::Template(template.to_owned())),
+            Some(other) => Err(Error::usage(format!("There is no format '{other}'."))
+                .hint("There are `table`, `json`, and templates such as '%(name) %(state)'.")),
+        }
+    }
+}
+
+/// `-n`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct DryRun {
+    /// Only show what would be done
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// Prints a JSON answer.
+///
+/// # Errors
+/// As [`render::answer`].
+pub fn print_json(value: &serde_json::Value) -> Result<Exit> {
+    render::answer(&format!("{value:#}\n"))?;
+    Ok(Exit::Done)
+}
+
+/// Names of live sessions, for completion.
+pub(crate) fn session_names() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let Ok(names) = crate::ops::scope::names(&context) else { return Vec::new() };
+    names.into_iter().map(|name| clap_complete::engine::CompletionCandidate::new(name.to_string())).collect()
+}
+
+/// Local branches, for completion.
+pub(crate) fn branch_names() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let Ok(names) = crate::ops::scope::branches(&context) else { return Vec::new() };
+    names.into_iter().map(clap_complete::engine::CompletionCandidate::new).collect()
+}

@@ -1,0 +1,146 @@
+//! `config`: the settings and where each comes from; `config gui` shows sessions in graphical clients.
+
+use crate::error::Result;
+use crate::ops::Context;
+
+/// One setting: its key, its default, what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The key.
+    pub key: &'static str,
+    /// What holds where nothing is said.
+    pub default: &'static str,
+    /// What it does, in a line.
+    pub what: &'static str,
+}
+
+/// All settings of this version. `git-session(1)` has the same table.
+pub const SETTINGS: [Setting; 7] = [
+    Setting { key: "session.path", default: "../{repo}-sessions/{name}", what: "where worktrees go, from the main worktree" },
+    Setting { key: "session.base", default: "", what: "the base of new sessions" },
+    Setting { key: "session.branchPrefix", default: "", what: "what stands before the name in a new branch; {user} is filled in" },
+    Setting { key: "session.strategy", default: "no-ff", what: "how `finish --merge` merges: no-ff, ff, squash or rebase" },
+    Setting { key: "session.disposable", default: "", what: "ignored files that may go with a worktree, besides what tools make" },
+    Setting { key: "session.mirror", default: "false", what: "keep refs/remotes/sessions/* for clients that know only branches" },
+    Setting { key: "color.session", default: "auto", what: "colour, as `color.ui` has it" },
+];
+
+/// A setting as it is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: String,
+    /// Where it comes from: `default`, or git's scope and file.
+    pub origin: String,
+}
+
+/// All settings in force.
+///
+/// # Errors
+/// Refused, if git cannot be run.
+pub fn show(ctx: &Context) -> Result<Vec<InForce>> {
+    let output = ctx
+        .repo
+        .git_here()
+        .args(["config", "--show-scope", "--show-origin", "-z", "--get-regexp", r"^(session\..*|color\.session)$"])
+        .run()?;
+    let mut found = Vec::new();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut fields = text.split('\0');
+    while let (Some(scope), Some(origin), Some(pair)) = (fields.next(), fields.next(), fields.next()) {
+        let (key, value) = pair.split_once('\n').unwrap_or((pair, "true"));
+        found.push(InForce {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            origin: format!("{scope} {}", origin.strip_prefix("file:").unwrap_or(origin)),
+        });
+    }
+    let mut settings = Vec::new();
+    for setting in &SETTINGS {
+        let set: Vec<&InForce> = found.iter().filter(|entry| entry.key.eq_ignore_ascii_case(setting.key)).collect();
+        if set.is_empty() {
+            settings.push(InForce { key: setting.key.into(), value: setting.default.into(), origin: "default".into() });
+        } else {
+            settings.extend(set.into_iter().map(|entry| InForce { key: setting.key.into(), ..entry.clone() }));
+        }
+    }
+    settings.extend(found.into_iter().filter(|entry| !SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(&entry.key))));
+    Ok(settings)
+}
+
+/// What `config gui` sets in the repository: key, value, whether others may stand beside it.
+const LABELS: [(&str, &str); 4] = [
+    ("log.initialDecorationSet", "all"),
+    ("log.excludeDecoration", "refs/sessions/@*"),
+    ("log.excludeDecoration", "refs/sessions/@*/**"),
+    ("log.excludeDecoration", "refs/worktree/*"),
+];
+
+const MIRROR: [(&str, &str); 5] = [
+    ("session.mirror", "true"),
+    ("remote.sessions.url", "."),
+    ("remote.sessions.skipFetchAll", "true"),
+    ("remote.sessions.fetch", "+refs/sessions/*:refs/remotes/sessions/*"),
+    ("remote.sessions.fetch", "^refs/sessions/@*"),
+];
+
+/// Sets clients up to show sessions, or takes that back. Returns the commands, one a line, as one could type them.
+///
+/// # Errors
+/// Refused, with git's words.
+pub fn gui(ctx: &Context, mirror: bool, remove: bool, dry_run: bool) -> Result<Vec<String>> {
+    let repo = &ctx.repo;
+    let mut wanted: Vec<(&str, &str)> = LABELS.to_vec();
+    if mirror || (remove && repo.switch("session.mirror")?.unwrap_or(false)) {
+        wanted.extend(MIRROR);
+    }
+    let mut said = Vec::new();
+    for (key, value) in wanted {
+        let local = repo.git().args(["config", "--local", "--get-all", key]).run()?.text();
+        let is_set = local.lines().any(|have| have == value);
+        let exact = format!("^{}$", escaped(value));
+        let args: Vec<&str> = match (remove, is_set) {
+            (false, true) | (true, false) => continue,
+            (false, false) => vec!["config", "--local", "--add", key, value],
+            (true, true) => vec!["config", "--local", "--unset", key, &exact],
+        };
+        said.push(format!("git {}", args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")));
+        if !dry_run {
+            repo.git().args(&args).run_ok()?;
+        }
+    }
+    if mirror && !remove {
+        said.push("git fetch sessions".into());
+        if !dry_run {
+            repo.git().args(["fetch", "--quiet", "--prune", "sessions"]).run_ok()?;
+        }
+    }
+    if remove {
+        for (reference, target) in repo.refs_below("refs/remotes/sessions/")? {
+            let Some(id) = target.object() else { continue };
+            said.push(format!("git update-ref -d {reference}"));
+            if !dry_run {
+                repo.transact(&[crate::git::Edit::delete(reference, id)], "session: mirror")?;
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// Brings the mirror up to date, where there is one: what a writing verb does last. Failing is no failure of the verb.
+pub fn refresh_mirror(ctx: &Context) {
+    if ctx.repo.switch("session.mirror").ok().flatten() == Some(true) {
+        let _ = ctx.repo.git().args(["fetch", "--quiet", "--prune", "sessions"]).run();
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_alphanumeric() || matches!(c, '/' | ':' | ' ') { vec![c] } else { vec!['\\', c] }).collect()
+}
+
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '=' | '{' | '}');
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{text}'") }
+}

@@ -1,0 +1,138 @@
+//! The voice: data in, text out. Standard output is the answer, standard error the narration.
+
+pub mod config;
+pub mod create;
+pub mod demo;
+pub mod finish;
+pub mod json;
+pub mod list;
+pub mod log;
+pub mod manual;
+pub mod paint;
+pub mod relocate;
+pub mod show;
+pub mod template;
+
+pub use paint::Paint;
+
+use crate::error::{Error, Kind, Result};
+use crate::host::terminal::{self, Stream};
+use std::io::Write;
+
+/// When there is colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colours {
+    /// On standard output.
+    pub out: Paint,
+    /// On standard error.
+    pub err: Paint,
+}
+
+impl Colours {
+    /// As `color.ui` or `color.session` has it, `NO_COLOR` and `CLICOLOR_FORCE` above it.
+    pub fn new(setting: Option<&str>) -> Colours {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let on = |stream| {
+            if set("CLICOLOR_FORCE") {
+                return true;
+            }
+            if set("NO_COLOR") {
+                return false;
+            }
+            match setting {
+                Some("always") => true,
+                Some("never" | "false" | "no" | "off") => false,
+                _ => terminal::is_terminal(stream) && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            }
+        };
+        Colours { out: Paint(on(Stream::Out)), err: Paint(on(Stream::Err)) }
+    }
+}
+
+/// Writes a piece of the answer.
+///
+/// # Errors
+/// [`Kind::ClosedPipe`] where nobody reads it; refused, if it cannot be written.
+pub fn answer(text: &str) -> Result<()> {
+    answer_bytes(text.as_bytes())
+}
+
+/// Writes a piece of the answer that may be no text: a path.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Error::closed_pipe(),
+        _ => Error::refused("The answer could not be written.").because(error),
+    })
+}
+
+/// Writes a long answer, through a pager where standard output is a terminal that it does not fit on.
+///
+/// # Errors
+/// As [`answer`].
+pub fn long_answer(text: &str, pager: impl FnOnce() -> Option<String>) -> Result<()> {
+    if terminal::is_terminal(Stream::Out)
+        && let Some(pager) = pager()
+    {
+        return terminal::page(&pager, text);
+    }
+    answer(text)
+}
+
+/// Writes narration. Where nobody listens it is lost.
+pub fn narrate(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "{text}");
+}
+
+/// Writes a warning.
+pub fn warn(paint: Paint, text: &str) {
+    narrate(&format!("{} {}", paint.yellow("warning:"), harmless(text)));
+}
+
+/// Writes an error: the sentence, what lies beneath, the remedies.
+pub fn error(paint: Paint, error: &Error) {
+    if error.kind() == Kind::ClosedPipe {
+        return;
+    }
+    narrate(&format!("{} {}", paint.red("error:"), harmless(error.message())));
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        for line in cause.to_string().lines().filter(|line| !line.trim().is_empty()) {
+            narrate(&format!("  {}", harmless(line)));
+        }
+        source = cause.source();
+    }
+    for hint in error.hints() {
+        narrate(&format!("{} {}", paint.cyan("hint:"), harmless(hint)));
+    }
+    if error.kind() == Kind::Bug {
+        narrate("This is a bug of git-session: please report it with what you did.");
+    }
+}
+
+/// Without what a terminal would obey: names, goals and paths may come from anybody.
+pub fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// `1 commit`, `2 commits`.
+pub fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How wide an answer may be.
+pub fn width() -> usize {
+    if terminal::is_terminal(Stream::Out) || std::env::var_os("COLUMNS").is_some() { terminal::width() } else { 120 }
+}
+
+/// Asks for one of several letters; none without a terminal.
+///
+/// # Errors
+/// Refused, if the terminal cannot be read.
+pub fn choose(question: &str, letters: &[char]) -> Result<Option<char>> {
+    terminal::choose(question, letters)
+}
