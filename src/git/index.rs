@@ -1,8 +1,8 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
 use crate::error::{Context, Result};
-use crate::git::worktrees::{bytes_of_path, Worktree};
 use crate::git::Repo;
+use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::host::copy::{self, Job, Kind, Outcome};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};
@@ -51,11 +51,12 @@ impl Repo {
         }
         let stamp = theirs.timestamp();
         let mut ours = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
-        let refuse_crlf = match self.attributes_allow_copy(&theirs, &ours)? {
-            Verdict::Never => return Ok(None),
-            Verdict::UnlessCrlf => true,
-            Verdict::Always => false,
-        };
+        let verdict = self.attributes_allow_copy(&theirs, &ours)?;
+        if verdict == Verdict::Never {
+            return Ok(None);
+        }
+        let converted = if verdict == Verdict::PerPath { self.converted_paths(&ours)? } else { Vec::new() };
+        let refuse_crlf = verdict != Verdict::Always;
 
         let mut jobs = Vec::with_capacity(ours.entries().len());
         let mut job_of = vec![None; ours.entries().len()];
@@ -73,7 +74,8 @@ impl Repo {
             }
             let Some(found) = theirs.entries().get(cursor) else { continue };
             let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
-            let usable = found.path(&theirs) == path
+            let usable = !converted.get(position).copied().unwrap_or(false)
+                && found.path(&theirs) == path
                 && found.stage() == Stage::Unconflicted
                 && found.id == entry.id
                 && found.mode == entry.mode
@@ -187,15 +189,10 @@ impl Repo {
         for text in &texts {
             for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
                 for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
-                    let bare = word.strip_prefix(b"-").or_else(|| word.strip_prefix(b"!")).unwrap_or(word);
-                    let bare = bare.strip_prefix(b"[attr]").unwrap_or(bare);
-                    if word.starts_with(b"-") || word.starts_with(b"!") {
-                        continue;
+                    if CONVERTING.iter().any(|bad| word.starts_with(bad)) {
+                        return Ok(Verdict::PerPath);
                     }
-                    if CONVERTING.iter().any(|bad| bare.starts_with(bad)) {
-                        return Ok(Verdict::Never);
-                    }
-                    if bare.starts_with(b"text") || bare.starts_with(b"eol") {
+                    if word.starts_with(b"text") || word.starts_with(b"eol") {
                         verdict = Verdict::UnlessCrlf;
                     }
                 }
@@ -203,11 +200,36 @@ impl Repo {
         }
         Ok(verdict)
     }
+
+    /// For each entry of an index, whether its attributes make git write other bytes than the blob's.
+    fn converted_paths(&self, index: &gix::index::File) -> Result<Vec<bool>> {
+        let failed = || "The attributes could not be read.";
+        let source = gix::worktree::stack::state::attributes::Source::IdMapping;
+        let mut stack = self.inner.attributes_only(index, source).or_refuse(failed)?;
+        let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
+        let mut converted = Vec::with_capacity(index.entries().len());
+        for entry in index.entries() {
+            let platform = stack.at_entry(entry.path(index), Some(entry.mode)).or_refuse(failed)?;
+            platform.matching_attributes(&mut matches);
+            converted.push(matches.iter_selected().any(|found| {
+                use gix::attrs::StateRef;
+                match (found.assignment.name.as_str(), found.assignment.state) {
+                    (_, StateRef::Unset | StateRef::Unspecified) => false,
+                    ("eol", StateRef::Value(value)) => value.as_bstr() == "crlf",
+                    ("eol", StateRef::Set) => false,
+                    _ => true,
+                }
+            }));
+        }
+        Ok(converted)
+    }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Always,
     UnlessCrlf,
+    PerPath,
     Never,
 }
 
