@@ -5,4 +5,5 @@
 
 mod architecture;
 mod format;
+mod recovery;
 mod support;

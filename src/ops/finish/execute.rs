@@ -37,6 +37,7 @@ pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message:
 pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finished> {
     let repo = &ctx.repo;
     let survey = &plan.survey;
+    journal::refuse_held(repo, [survey.name.pending(), base_claim(&plan)].iter().map(String::as_str))?;
     let _held = journal::hold(repo, writer)?;
     let top = plan
         .merge
