@@ -147,6 +147,7 @@ use unix::Copier;
 mod unix {
     use super::{Job, Kind, Outcome, Stat, path_of};
     use crate::error::{Context, Result};
+    use crate::session::ByteSlice;
     use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
     use std::io;
@@ -233,7 +234,7 @@ mod unix {
                 return Ok(Outcome::Skipped);
             }
             let content = &self.buffer[..size];
-            if self.refuse_crlf && content.windows(2).any(|pair| pair == b"\r\n") {
+            if self.refuse_crlf && content.contains_str(b"\r\n") {
                 return Ok(Outcome::Skipped);
             }
             let mode = Mode::from_raw_mode(if is_executable { 0o777 } else { 0o666 });

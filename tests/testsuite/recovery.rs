@@ -145,8 +145,14 @@ fn abandon_killed_at_any_moment_keeps_uncommitted_work() {
         } else {
             let kept = r.git("log --format=%(trailers:key=Session-Name,valueonly,separator=)=%(trailers:key=Session-Salvage,valueonly,separator=) refs/sessions/@keep");
             let text = kept.text();
-            let salvage = text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap_or_else(|| panic!("{name} has no salvage:\n{text}"));
-            assert_eq!(r.git_args(["show", &format!("{salvage}:d0/f0.txt")]).ok().text(), format!("changed in {name}\n"));
+            let salvage = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{name}=")))
+                .unwrap_or_else(|| panic!("{name} has no salvage:\n{text}"));
+            assert_eq!(
+                r.git_args(["show", &format!("{salvage}:d0/f0.txt")]).ok().text(),
+                format!("changed in {name}\n")
+            );
             assert_eq!(r.git_args(["show", &format!("{salvage}^3:new.txt")]).ok().text(), format!("new in {name}\n"));
         }
     }
@@ -179,7 +185,10 @@ fn somebody_elses_claim_is_respected() {
     let r = Sandbox::new();
     r.file("a.txt", "1\n").commit("base");
     r.git("session create auth").ok();
-    let claim = r.git_input("commit-tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "claimed\n\nSession-Operation: 0123456789abcdef0123456789abcdef\nProcess-Host: elsewhere\nProcess-Id: 7\n");
+    let claim = r.git_input(
+        "commit-tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        "claimed\n\nSession-Operation: 0123456789abcdef0123456789abcdef\nProcess-Host: elsewhere\nProcess-Id: 7\n",
+    );
     let claim = claim.ok().text();
     r.git_args(["update-ref", "refs/sessions/@pending/auth", claim.trim()]).ok();
     r.unchanged_by(|r| {

@@ -182,7 +182,9 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
 fn remove_stale_locks(repo: &Repo) {
     for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else { continue };
+        let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else {
+            continue;
+        };
         let is_ours = operation.len() == 32 && matches!(kind, "lock" | "message" | "index" | "index.lock");
         if is_ours && entry.metadata().is_ok_and(|meta| is_old(&meta)) && Hold::is_free(&hold_path(repo, operation)) {
             let _ = std::fs::remove_file(entry.path());
