@@ -23,7 +23,9 @@ function __git_session_words
                 printf '%s\n' $directory $words[$at..-1]
                 return
             case '*'
-                return 1
+                test "$(git config --get alias.$words[$at] 2>/dev/null)" = session; or return 1
+                printf '%s\n' $directory $words[$at..-1]
+                return
         end
         set at (math $at + 1)
     end
@@ -34,7 +36,8 @@ function __git_session_candidates
     set -l words (__git_session_words)
     or return
     set -l directory $words[1]
-    set -l words git-session $words[3..-1]
+    set -e words[1]
+    set words[1] git-session
     command git -C $directory session __complete (count $words) -- $words (commandline -ct) 2>/dev/null
 end
 

@@ -26,7 +26,10 @@ pub fn page(verbs: &[Verb]) -> String {
         page.push_str(&format!(".SS \"git session {}\"\n", escaped(&verb.name)));
         page.push_str(&format!("{}.\n", escaped(&verb.about)));
         if !verb.aliases.is_empty() {
-            page.push_str(&format!("Also: {}.\n", verb.aliases.iter().map(|alias| format!("\\fB{alias}\\fR")).collect::<Vec<_>>().join(", ")));
+            page.push_str(&format!(
+                "Also: {}.\n",
+                verb.aliases.iter().map(|alias| format!("\\fB{alias}\\fR")).collect::<Vec<_>>().join(", ")
+            ));
         }
         for (name, is_required, many, help) in &verb.arguments {
             let dots = if *many { "..." } else { "" };
@@ -57,8 +60,9 @@ const MORE: [(&str, &str); 3] = [
 fn escaped(text: &str) -> String {
     let mut text = text.replace('\\', "\\e").replace('-', "\\-");
     // What is to be typed stands in backticks, and in bold here.
-    while let Some((before, typed, after)) =
-        text.split_once('`').and_then(|(before, rest)| rest.split_once('`').map(|(typed, after)| (before, typed, after)))
+    while let Some((before, typed, after)) = text
+        .split_once('`')
+        .and_then(|(before, rest)| rest.split_once('`').map(|(typed, after)| (before, typed, after)))
     {
         text = format!("{before}\\fB{typed}\\fR{after}");
     }

@@ -4,5 +4,8 @@
 #![allow(clippy::disallowed_types)]
 
 mod architecture;
+mod completion;
 mod format;
+mod generated;
+mod shell_init;
 mod support;
