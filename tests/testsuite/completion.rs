@@ -90,7 +90,7 @@ if [[ -n $1 ]]; then opt_args[-C]=$1; fi
 shift
 words=("$@") CURRENT=$#
 PREFIX=$words[CURRENT] SUFFIX=
-if [[ $1 == git ]]; then __git_cmd_idx=1 _ret=1; _git_session; (( _ret == 0 )); else _git-session; fi
+if [[ $1 == git ]]; then __git_cmd_idx=$((words[(i)session] - 1)) _ret=1; _git_session; (( _ret == 0 )); else _git-session; fi
 "#;
 
 #[test]
@@ -112,5 +112,10 @@ fn zsh() {
         assert_eq!(complete(&["create", "x", "--ba"]), ["--base"]);
     }
     let repo = r.repo().display().to_string();
+    assert_eq!(
+        complete(&r.in_dir("/"), "", &["git", "-C", &repo, "session", "path", "au"]),
+        ["auth"],
+        "as git's own completion calls it"
+    );
     assert_eq!(complete(&r.in_dir("/"), &repo, &["session", "path", "docs/in"]), ["docs/intro"]);
 }
