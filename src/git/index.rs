@@ -1,8 +1,8 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
 use crate::error::{Context, Result};
-use crate::git::worktrees::{bytes_of_path, Worktree};
 use crate::git::Repo;
+use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::host::copy::{self, Job, Kind, Outcome};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};

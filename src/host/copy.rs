@@ -71,7 +71,8 @@ pub fn tree(source: &Path, target: &Path, jobs: &[Job], refuse_crlf: bool, threa
                     Err(error) => {
                         next.store(chunks.len(), Ordering::Relaxed);
                         let place = target.join(job.path.to_string());
-                        let error = Error::refused(format!("'{}' could not be written.", place.display())).because(error);
+                        let error =
+                            Error::refused(format!("'{}' could not be written.", place.display())).because(error);
                         return note(&failure, error);
                     }
                 }
@@ -111,7 +112,9 @@ fn make_directories(target: &Path, jobs: &[Job]) -> Result<()> {
             continue;
         }
         last = directory;
-        for end in directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([directory.len()]) {
+        for end in
+            directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([directory.len()])
+        {
             if made.insert(&directory[..end]) {
                 let path = target.join(path_of(&directory[..end]));
                 match std::fs::create_dir(&path) {
@@ -335,7 +338,10 @@ fn make_writable(top: &Path) {
         }
         let Ok(entries) = folder.read_dir() else { continue };
         folders.extend(
-            entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+            entries
+                .flatten()
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
         );
     }
 }

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::git::{Edit, Repo};
 use crate::host::witness::{Hold, Liveness};
 use crate::ops::Context;
-use crate::store::pending::{self, Pending, Stage};
 use crate::store::Writer;
+use crate::store::pending::{self, Pending, Stage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -81,7 +81,11 @@ pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
 ///
 /// # Errors
 /// Contended, naming who holds it.
-pub fn claim(repo: &Repo, writer: &Writer, wanted: &[(String, Plan, Vec<crate::session::ObjectId>)]) -> Result<Vec<Pending>> {
+pub fn claim(
+    repo: &Repo,
+    writer: &Writer,
+    wanted: &[(String, Plan, Vec<crate::session::ObjectId>)],
+) -> Result<Vec<Pending>> {
     let mut claims = Vec::with_capacity(wanted.len());
     for (reference, plan, holds) in wanted {
         claims.push(pending::draft(repo, writer, reference, Stage::Claimed, &plan.to_toml()?, holds)?);
@@ -124,7 +128,8 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
             continue;
         }
         // Whoever swaps the dead claim for his own does the mending.
-        let mine = pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
+        let mine =
+            pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
         match repo.transact(&[Edit::update(&dead.reference, dead.commit, mine.commit)], "session: recover") {
             Err(error) if error.is_contended() => continue,
             outcome => outcome?,
