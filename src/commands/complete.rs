@@ -34,6 +34,10 @@ pub fn run(command: &mut clap::Command, args: Args) -> Result<Exit> {
         if candidate.is_hide_set() || (value.starts_with('-') && !typed.starts_with('-')) {
             continue;
         }
+        // Of a verb and its aliases one is offered: the verb, unless it is an alias that is being typed.
+        let verb =
+            (args.index == 1).then(|| command.find_subcommand(value.as_ref()).map(clap::Command::get_name)).flatten();
+        let value = verb.filter(|verb| verb.starts_with(&typed)).map_or(value, Into::into);
         let help = candidate.get_help().map(|help| help.to_string()).unwrap_or_default();
         let help = help.lines().next().unwrap_or_default();
         text.push_str(&format!("{value}\t{help}\n"));

@@ -61,7 +61,7 @@ gs() {
 "#;
 
 const FISH: &str = r#"# gs                 go to the main worktree
-# gs <session>       go to a session's worktree
+# gs <session>       go to a session's worktree; - is the one before
 # gs create <name>   create a session and go there
 # gs <verb> ...      git session <verb> ...; leaves a directory that is gone
 function gs
@@ -76,11 +76,17 @@ function gs
             end
             set -l dir (git session $argv --format '%(worktree)'); or return
             cd -- $dir
+        case -
+            set -l dir (OLDPWD="$dirprev[-1]" git session path -); or return
+            cd -- $dir
         case '-*' adopt set list ls log show path rename move finish end config demo completions shell-init help
             set -l main (git worktree list --porcelain 2>/dev/null | sed -n '1s/^worktree //p')
             git session $argv
             set -l code $status
-            test -d "$PWD"; or cd -- $main
+            if not test -d "$PWD"
+                set -q main[1]; or set main $HOME
+                cd -- $main
+            end
             return $code
         case '*'
             set -l dir (git session path $argv[1]); or return

@@ -58,6 +58,13 @@ const MORE: [(&str, &str); 3] = [
 
 /// As roff takes it: dashes are dashes, and no line begins with a request.
 fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let mut text = text.replace('\\', "\\e").replace('-', "\\-");
+    // What is to be typed stands in backticks, and in bold here.
+    while let Some((before, typed, after)) = text
+        .split_once('`')
+        .and_then(|(before, rest)| rest.split_once('`').map(|(typed, after)| (before, typed, after)))
+    {
+        text = format!("{before}\\fB{typed}\\fR{after}");
+    }
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
