@@ -61,7 +61,7 @@ pub fn choose(question: &str, letters: &[char]) -> Result<Option<char>> {
             return Ok(None);
         }
         let answer = line.trim().to_lowercase();
-        if let Some(letter) = letters.iter().find(|letter| answer.chars().next() == Some(**letter)) {
+        if let Some(letter) = letters.iter().find(|letter| answer.starts_with(**letter)) {
             return Ok(Some(*letter));
         }
     }

@@ -98,19 +98,6 @@ fn covers_sessions(to: &str) -> bool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn mirrors_are_seen_and_ordinary_clones_are_not() {
-        assert!(super::covers_sessions("refs/*"));
-        assert!(super::covers_sessions("refs/sessions/*"));
-        assert!(!super::covers_sessions("refs/remotes/origin/*"));
-        assert!(!super::covers_sessions("refs/heads/*"));
-        assert!(!super::covers_sessions("refs/sessions/@remotes/origin/*"));
-        assert!(!super::covers_sessions("refs/remotes/sessions/*"));
-    }
-}
-
 impl Context {
     /// What the settings say of colour: `color.session`, else `color.ui`.
     pub fn colour_setting(&self) -> Option<String> {
@@ -140,5 +127,18 @@ impl Context {
                     .hint("`git config session.strategy no-ff`, or `ff`, `squash`, `rebase`.")
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn mirrors_are_seen_and_ordinary_clones_are_not() {
+        assert!(super::covers_sessions("refs/*"));
+        assert!(super::covers_sessions("refs/sessions/*"));
+        assert!(!super::covers_sessions("refs/remotes/origin/*"));
+        assert!(!super::covers_sessions("refs/heads/*"));
+        assert!(!super::covers_sessions("refs/sessions/@remotes/origin/*"));
+        assert!(!super::covers_sessions("refs/remotes/sessions/*"));
     }
 }

@@ -151,16 +151,6 @@ pub fn shown_id(snapshot: &Snapshot, id: crate::session::ObjectId) -> Name {
     )
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn distances_are_edits() {
-        assert_eq!(super::distance("auth", "auht"), 2);
-        assert_eq!(super::distance("auth", "auth"), 0);
-        assert_eq!(super::distance("", "abc"), 3);
-    }
-}
-
 /// The names of all live sessions, without reading one record.
 ///
 /// # Errors
@@ -177,4 +167,14 @@ pub fn names(ctx: &Context) -> Result<Vec<Name>> {
 pub fn branches(ctx: &Context) -> Result<Vec<String>> {
     let refs = ctx.repo.refs_below("refs/heads/")?;
     Ok(refs.into_iter().map(|(name, _)| crate::ops::base::short_name(&name).to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn distances_are_edits() {
+        assert_eq!(super::distance("auth", "auht"), 2);
+        assert_eq!(super::distance("auth", "auth"), 0);
+        assert_eq!(super::distance("", "abc"), 3);
+    }
 }

@@ -7,7 +7,7 @@ use crate::session::State;
 
 /// Where the session stands, for whoever is asked how it shall end.
 pub fn survey(survey: &Survey, paint: Paint) -> String {
-    let mut text = format!("{}", paint.bold(survey.name.as_str()));
+    let mut text = paint.bold(survey.name.as_str());
     if let Some(goal) = &survey.goal {
         text.push_str(&format!(": {}", harmless(&crate::session::event::one_line(goal))));
     }

@@ -33,8 +33,8 @@ impl Layout {
             texts.map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, most)
         };
         let room = width.saturating_sub(2 + STATE + COMMITS + CHANGES + AGE + 5);
-        let name = widest(&mut names.map(|name| name), 4, room.max(16) * 2 / 3);
-        let base = widest(&mut bases.map(|base| base), 4, 18);
+        let name = widest(&mut { names }, 4, room.max(16) * 2 / 3);
+        let base = widest(&mut { bases }, 4, 18);
         Layout { name, base, width, now, paint }
     }
 

@@ -223,7 +223,6 @@ fn follow_exactly(
 }
 
 /// Replays commits by git's own merges, trees only. The first that conflicts, with its paths.
-#[expect(clippy::type_complexity, reason = "clean, or the commit that stops with its paths")]
 pub(super) fn replay_in_memory(
     repo: &Repo,
     scratch: &Scratch,

@@ -473,8 +473,8 @@ fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectI
     // The claim proves that the git which held it was ours, and its hold that no child is left.
     let _ = std::fs::remove_file(&lock);
     let git = || repo.git_in(&worktree.path);
-    let index_tree = git().args(["write-tree"]).run()?.text();
-    if index_tree == repo.commit(new)?.tree.to_string() {
+    let index_tree = ObjectId::from_hex(git().args(["write-tree"]).run()?.text().as_bytes()).ok();
+    if index_tree == Some(repo.commit(new)?.tree) {
         git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok()?;
         return Ok(());
     }
