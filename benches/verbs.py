@@ -40,7 +40,10 @@ def run(command, cwd=None, stdin=None):
 
 
 def git(*args, cwd=None, stdin=None):
-    return subprocess.run(["git", *args], cwd=cwd, env=ENV, input=stdin, text=True, check=True, capture_output=True).stdout
+    done = subprocess.run(["git", *args], cwd=cwd, env=ENV, input=stdin, text=True, capture_output=True)
+    if done.returncode:
+        sys.exit(f"git {' '.join(args)}: {done.stderr}")
+    return done.stdout
 
 
 def generate(place, files, size):
@@ -49,6 +52,8 @@ def generate(place, files, size):
     words = [f"word{n}" for n in range(4000)]
     repo = os.path.join(place, "repo")
     git("init", "-q", "-b", "main", repo)
+    git("config", "gc.auto", "0", cwd=repo)
+    git("config", "maintenance.auto", "false", cwd=repo)
     paths = [f"src/d{n % 97}/e{n % 13}/file{n}.txt" for n in range(files)]
     texts = {}
     for path in paths:
@@ -65,7 +70,8 @@ def generate(place, files, size):
                 file.write("\n".join(lines) + "\n")
         git("add", "-A", cwd=repo)
         git("commit", "-q", "-m", f"version {version}", cwd=repo)
-    git("gc", "-q", cwd=repo)
+    git("-c", "gc.auto=0", "repack", "-a", "-d", "-q", cwd=repo)
+    git("commit-graph", "write", "--reachable", cwd=repo)
     return repo
 
 
