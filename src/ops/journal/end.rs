@@ -214,8 +214,8 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
         salvage = ObjectId::from_hex(stash.as_bytes()).ok();
     }
     let switched = match target.strip_prefix("refs/heads/") {
-        Some(short) => git().args(["switch", "--quiet", "--no-guess", short]).run_ok(),
-        None => git().args(["switch", "--quiet", "--detach", target]).run_ok(),
+        Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
+        None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
     };
     switched.map_err(|error| error.hint("Commit or stash what is in the way, then run it again."))?;
     if worktree.tie.is_some() {
@@ -341,11 +341,17 @@ pub fn require_followable_tree(repo: &Repo, scratch: &Scratch, worktree: &Worktr
 
 fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let changed = status::changed_paths(&worktree.path)?;
-    let in_the_way: Vec<String> = changed
+    let mut in_the_way: Vec<String> = changed
         .iter()
         .filter(|change| touched.iter().any(|path| meets(path, &change.path)))
         .map(|change| String::from_utf8_lossy(&change.path).into_owned())
         .collect();
+    // git overwrites ignored files; they are in no commit, so they stay.
+    let is_there = |path: &BString| worktree.path.join(path_of_bytes(path)).symlink_metadata().is_ok();
+    for ignored in status::ignored(&worktree.path)? {
+        let hit = touched.iter().find(|path| meets(path, &ignored) && (is_there(path) || !ignored.ends_with(b"/")));
+        in_the_way.extend(hit.map(|path| String::from_utf8_lossy(path).into_owned()));
+    }
     if in_the_way.is_empty() {
         return Ok(());
     }
