@@ -110,6 +110,36 @@ impl Repo {
         Ok(Some(Salvage { commit, stages }))
     }
 
+    /// What is staged in a worktree whose directory is gone: one commit for the index, and for each stage of an unmerged
+    /// one, that no ref holds yet; none where all of it is in `HEAD`.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read: then git's entry may not be removed.
+    pub fn salvage_index(&self, worktree: &Worktree, identity: &Identity) -> Result<Vec<ObjectId>> {
+        if !worktree.git_dir.join("index").exists() {
+            return Ok(Vec::new());
+        }
+        let head = self.git_of(&worktree.git_dir).args(["rev-parse", "--verify", "--quiet", "HEAD"]).run()?;
+        let head = ObjectId::from_hex(head.text().as_bytes()).ok();
+        // git's own directory serves as the place to run in.
+        let (tree, stages) = self.index_trees(&Worktree { path: worktree.git_dir.clone(), ..worktree.clone() })?;
+        let head_tree = head.map(|id| self.commit(id)).transpose()?.map(|commit| commit.tree);
+        if stages.is_empty() && head_tree == Some(tree) {
+            return Ok(Vec::new());
+        }
+        let name = worktree.path.display();
+        let draft = |what: String| CommitDraft {
+            author: identity.signature.clone(),
+            committer: identity.signature.clone(),
+            message: format!("{what} of the lost {name}\n"),
+        };
+        let mut commits = vec![self.write_commit(&draft("index".into()), tree, head.as_slice())?];
+        for (stage, tree) in stages {
+            commits.push(self.write_commit(&draft(format!("stage {stage}")), tree, head.as_slice())?);
+        }
+        Ok(commits)
+    }
+
     /// The tree of the index, unmerged paths as ours has them; and of an unmerged one a tree for each stage.
     fn index_trees(&self, worktree: &Worktree) -> Result<(ObjectId, Vec<(char, ObjectId)>)> {
         let (top, git_dir) = (worktree.path.as_path(), worktree.git_dir.as_path());

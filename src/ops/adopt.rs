@@ -291,6 +291,7 @@ pub fn mend_one(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, Pat
             // git keeps the entry of a directory that is gone, and the branch looks taken until it is pruned.
             let snapshot = Snapshot::read(repo)?;
             if let Some(stale) = snapshot.worktree_of(&mend.session).filter(|stale| stale.is_missing && stale.locked.is_none()) {
+                crate::ops::journal::end::keep_entry(repo, writer, &mend.session, stale)?;
                 repo.forget_worktree(stale)?;
             }
             if let Some(parent) = place.parent() {

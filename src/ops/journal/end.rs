@@ -137,7 +137,11 @@ fn commit(
         }
     }
     if let Some(worktree) = worktree.filter(|_| step.here_to.is_none()) {
-        tips.extend(lost_with(repo, worktree, step, &tips)?);
+        if worktree.is_missing {
+            tips.extend(repo.salvage_index(worktree, &writer.identity)?);
+        }
+        let branch = step.deletes_branch.then_some(step.branch.as_str());
+        tips.extend(lost_with(repo, worktree, branch, &tips)?);
     }
     if let (Some(target), Some(worktree)) = (&step.here_to, worktree) {
         salvage = leave(repo, worktree, step, target)?;
@@ -193,15 +197,30 @@ fn end_record(repo: &Repo, writer: &Writer, step: &EndStep, before: &Loaded, sal
 }
 
 /// Commits that only the reflogs about to go can reach.
-fn lost_with(repo: &Repo, worktree: &Worktree, step: &EndStep, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
+fn lost_with(repo: &Repo, worktree: &Worktree, branch: Option<&str>, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
     let mut logged = repo.reflog_ids(&worktree.git_dir, "HEAD")?;
-    if step.deletes_branch {
-        logged.extend(repo.reflog_ids(repo.common_dir(), &step.branch)?);
+    if let Some(branch) = branch {
+        logged.extend(repo.reflog_ids(repo.common_dir(), branch)?);
     }
     if let Head::Detached(id) = worktree.head {
         logged.push(id);
     }
     repo.only_in_reflogs(&logged, kept)
+}
+
+/// Keeps what only git's entry of a worktree can reach, whose directory is gone, and which is about to go too.
+///
+/// # Errors
+/// Refused or contended: then the entry may not go.
+pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Worktree) -> Result<()> {
+    let mut tips = repo.salvage_index(worktree, &writer.identity)?;
+    tips.extend(lost_with(repo, worktree, None, &tips)?);
+    if tips.is_empty() {
+        return Ok(());
+    }
+    let place = worktree.path.to_str().map(str::to_owned);
+    let kept = Kept { name: session.name.clone(), id: session.id(), worktree: place, salvage: None, tips };
+    keep::add(repo, writer, &kept).map(drop)
 }
 
 /// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
