@@ -335,6 +335,12 @@ fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
 /// # Errors
 /// Refused or contended, naming the paths.
 pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    require_still(worktree)?;
+    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+}
+
+/// Refuses a base's worktree that is busy or in an operation.
+fn require_still(worktree: &Worktree) -> Result<()> {
     let place = worktree.path.display();
     if let Some(operation) = worktree.operation() {
         return Err(Error::refused(format!("The base is checked out at '{place}', in the middle of a {operation}."))
@@ -347,7 +353,7 @@ pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: 
                 worktree.git_dir.join("index.lock").display()
             )));
     }
-    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+    Ok(())
 }
 
 /// The same against a tree that exists in memory only.
@@ -355,6 +361,7 @@ pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: 
 /// # Errors
 /// As [`require_followable`].
 pub fn require_followable_tree(repo: &Repo, scratch: &Scratch, worktree: &Worktree, old: ObjectId, tree: ObjectId) -> Result<()> {
+    require_still(worktree)?;
     refuse_in_the_way(worktree, &repo.differing_paths(Some(scratch), old, tree)?)
 }
 
