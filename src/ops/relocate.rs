@@ -44,9 +44,10 @@ pub fn plan_rename(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &st
     }
     let old_branch = session.record.branch.clone();
     let short = session.record.branch_short();
-    // The branch follows where it is the old name, with whatever prefix stands before it.
+    // The branch follows where it is the old name, with the prefix of the settings or none; `--branch` chose any other.
+    let set = crate::ops::create::branch_prefix(ctx);
     let new_branch = match short.strip_suffix(from.as_str()) {
-        Some(prefix) if !session.record.here && (prefix.is_empty() || prefix.ends_with('/')) => {
+        Some(prefix) if !session.record.here && (prefix.is_empty() || prefix == set) => {
             format!("refs/heads/{prefix}{to}")
         }
         _ => old_branch.clone(),
