@@ -4,5 +4,6 @@
 #![allow(clippy::disallowed_types)]
 
 mod architecture;
+mod finish;
 mod format;
 mod support;
