@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types)]
 
 mod architecture;
+mod contention;
 mod create;
 mod finish;
 mod format;
