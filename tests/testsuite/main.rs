@@ -8,4 +8,5 @@ mod contention;
 mod create;
 mod finish;
 mod format;
+mod store;
 mod support;
