@@ -8,5 +8,6 @@ mod contention;
 mod create;
 mod finish;
 mod format;
+mod list;
 mod store;
 mod support;
