@@ -3,11 +3,15 @@
 // The program's own rule: `host::process` starts processes. Tests start them as users do.
 #![allow(clippy::disallowed_types)]
 
+mod adopt;
 mod architecture;
 mod contention;
 mod create;
 mod finish;
 mod format;
 mod list;
+mod move_;
+mod rename;
+mod set;
 mod store;
 mod support;
