@@ -5,13 +5,18 @@
 
 mod adopt;
 mod architecture;
+mod config;
 mod contention;
 mod create;
+mod demo;
 mod finish;
 mod format;
 mod list;
+mod log;
 mod move_;
+mod path;
 mod rename;
 mod set;
+mod show;
 mod store;
 mod support;
