@@ -36,7 +36,12 @@ impl ScratchIndex {
         let scratch = ScratchIndex::new(git_dir, what);
         let index = git_dir.join("index");
         if index.exists() {
-            std::fs::copy(&index, &scratch.path).or_refuse(|| format!("'{}' could not be copied.", index.display()))?;
+            let failed = || format!("'{}' could not be copied.", index.display());
+            std::fs::copy(&index, &scratch.path).or_refuse(failed)?;
+            // A file as young as the index is read again by git, whatever its times say; it must not look older here.
+            let time = index.metadata().and_then(|meta| meta.modified()).or_refuse(failed)?;
+            let copy = std::fs::File::options().write(true).open(&scratch.path).or_refuse(failed)?;
+            copy.set_modified(time).or_refuse(failed)?;
         }
         Ok(scratch)
     }
