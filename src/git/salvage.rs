@@ -195,7 +195,9 @@ impl Repo {
 /// The tree of all tracked files as they are on disk. Flags that hide changes are ignored when looking.
 fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     let scratch = ScratchIndex::copied(git_dir, "files")?;
-    let listed = scratch.git(top).args(["ls-files", "-z", "-v"]).run_ok()?.stdout;
+    // What was made outside of a sparse checkout is work too: git would leave it out.
+    let full = || scratch.git(top).args(["-c", "core.sparseCheckout=false"]);
+    let listed = full().args(["ls-files", "-z", "-v"]).run_ok()?.stdout;
     let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
     for line in listed.split(|byte| *byte == 0).filter(|line| line.len() > 2) {
         let (tag, path) = (line[0], &line[2..]);
@@ -215,7 +217,7 @@ fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     }
     for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
         if !paths.is_empty() {
-            scratch.git(top).args(["update-index", flag, "-z", "--stdin"]).input(paths).run_ok()?;
+            full().args(["update-index", flag, "-z", "--stdin"]).input(paths).run_ok()?;
         }
     }
     // A submodule's repository knows where its files were, and cannot be asked from where they are now. What is in it is
@@ -230,6 +232,6 @@ fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     if !links.is_empty() {
         scratch.git(top).args(["update-index", "--assume-unchanged", "-z", "--stdin"]).input(links).run_ok()?;
     }
-    scratch.git(top).args(["-c", "advice.addEmbeddedRepo=false", "add", "--update", "--", ":/"]).run_ok()?;
+    full().args(["-c", "advice.addEmbeddedRepo=false", "add", "--update", "--", ":/"]).run_ok()?;
     scratch.tree(top)
 }
