@@ -236,7 +236,19 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
         Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
         None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
     };
-    switched.map_err(|error| error.hint("Commit or stash what is in the way, then run it again."))?;
+    if let Err(error) = switched {
+        if let Some(stash) = salvage {
+            let back = git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok();
+            let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
+            match back {
+                // Somebody may have stashed meanwhile.
+                Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
+                Ok(_) => {}
+                Err(_) => return Err(error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`."))),
+            }
+        }
+        return Err(error.hint("Commit, stash or move what is in the way, then run it again."));
+    }
     if worktree.tie.is_some() {
         repo.untie(&worktree.git_dir)?;
     }
