@@ -16,6 +16,7 @@ mod log;
 mod move_;
 mod path;
 mod rename;
+mod salvage;
 mod set;
 mod show;
 mod store;
