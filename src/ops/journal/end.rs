@@ -467,6 +467,15 @@ fn move_head(
         }
         prepared.commit()
     })
+    .map_err(|error| {
+        let is_moved = error.one_line().contains("but expected");
+        let short = crate::ops::base::short_name(&step.branch);
+        if is_moved {
+            Error::contended(format!("'{short}' has moved at the same moment.")).because(error).hint("Run it again.")
+        } else {
+            error
+        }
+    })
 }
 
 /// Takes back or completes the move of a base that was interrupted.
