@@ -167,3 +167,64 @@ fn work_committed_while_it_ends_is_not_lost() {
         r.git(&format!("cat-file -e {id}")).ok();
     }
 }
+
+#[test]
+fn one_session_ends_once() {
+    let r = repo();
+    r.git("session create auth").ok();
+    r.session("auth").file("auth.txt", "1\n").commit("work").file("late.txt", "uncommitted\n");
+    let runs = all((0..4).map(|_| r.spawn("session finish auth --abandon --yes")).collect());
+    assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);
+    for run in runs.iter().filter(|run| run.status() != Some(0)) {
+        assert!(matches!(run.status(), Some(1 | 4)), "{run}");
+    }
+    let ended = r.git("session list --ended --json").ok().json_as("list");
+    assert_eq!(ended["sessions"].as_array().map(Vec::len), Some(1));
+    let salvage = r.git("log -1 --format='%(trailers:key=Session-Salvage,valueonly)' refs/sessions/@keep").ok().text();
+    r.git(&format!("show {}^3:late.txt", salvage.trim())).ok().stdout("uncommitted\n");
+    assert!(!r.has("../repo-sessions"));
+    settled(&r);
+}
+
+#[test]
+fn one_branch_is_adopted_once_and_one_session_renamed_once() {
+    let r = repo();
+    r.git("branch auth").ok();
+    let runs = all((0..6).map(|_| r.spawn("session adopt auth")).collect());
+    assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);
+    r.session("auth").git("status --porcelain").ok().stdout("");
+    let id = r.rev("refs/sessions/auth");
+    let runs = all(["a", "b", "c", "d"].iter().map(|name| r.spawn(&format!("session rename auth {name}"))).collect());
+    assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);
+    let list = r.git("session list --json").ok().json_as("list");
+    let rows = list["sessions"].as_array().expect("rows");
+    assert_eq!((rows.len(), rows[0]["broken"].as_array().map(Vec::len)), (1, Some(0)), "{list}");
+    assert_eq!((rows[0]["id"].as_str(), &rows[0]["branch"]), (Some(id.as_str()), &rows[0]["name"]), "{list}");
+    r.session(rows[0]["name"].as_str().expect("a name")).git("status --porcelain").ok().stdout("");
+    settled(&r);
+}
+
+#[test]
+fn ends_and_creations_do_not_disturb_each_other() {
+    let r = repo();
+    for number in 0..6 {
+        r.git(&format!("session create old{number}")).ok();
+        r.session(&format!("old{number}")).file(format!("old{number}.txt"), "1\n").commit("work");
+    }
+    let mut running = Vec::new();
+    for number in 0..6 {
+        running.push(r.spawn(&format!("session finish old{number} --keep")));
+        running.push(r.spawn(&format!("session create new{number}")));
+    }
+    for run in all(running) {
+        run.ok();
+    }
+    let list = r.git("session list --json").ok().json_as("list");
+    let rows = list["sessions"].as_array().expect("rows");
+    assert_eq!(rows.len(), 6, "{list}");
+    for row in rows {
+        assert_eq!(row["broken"].as_array().map(Vec::len), Some(0), "{row}");
+        r.in_dir(row["worktree"].as_str().expect("a worktree")).git("status --porcelain").ok().stdout("");
+    }
+    settled(&r);
+}
