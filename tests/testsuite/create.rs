@@ -89,7 +89,7 @@ fn as_git_would(r: &Sandbox, name: &str) {
     // Not only because times match: the contents do.
     session.git("update-index --really-refresh").ok();
     session.git("diff --exit-code HEAD").ok();
-    session.git(&format!("symbolic-ref HEAD")).ok().stdout(format!("refs/heads/{name}\n"));
+    session.git("symbolic-ref HEAD").ok().stdout(format!("refs/heads/{name}\n"));
     session.git("symbolic-ref refs/worktree/session").ok().stdout(format!("refs/sessions/{name}\n"));
     assert!(r.git("for-each-ref refs/sessions/@pending/").ok().text().is_empty());
 }
@@ -172,7 +172,7 @@ fn a_dry_run_changes_nothing() {
     run.stdout_contains("Would create the session 'auth'").stdout_contains("repo-sessions/auth");
     r.file("a.txt", "dirty\n");
     refused(&r, "session create auth -n --carry", 0).stdout_contains("Would move uncommitted work");
-    refused(&r, "session create auth -n --here", 1 - 1).stdout_contains("switched to the branch");
+    refused(&r, "session create auth -n --here", 0).stdout_contains("switched to the branch");
 }
 
 #[test]
@@ -453,8 +453,7 @@ fn taken_names_are_refused_with_a_free_one() {
     r.git("session create x/y").ok();
     refused(&r, "session create x", 1).stderr_contains("cannot both be");
     r.git("branch plain").ok();
-    refused(&r, "session create plain/more", 1)
-        .stderr_contains("'refs/heads/plain/more' and 'plain'".trim_start_matches("'refs/heads/"));
+    refused(&r, "session create plain/more", 1).stderr_contains("'plain/more' and 'plain' cannot both be");
     r.git("branch folder/inner").ok();
     refused(&r, "session create folder", 1).stderr_contains("cannot both be");
     refused(&r, "session create other --branch begun", 1).stderr_contains("is that of the session 'begun'");

@@ -990,3 +990,61 @@ fn a_name_is_free_again_and_its_history_remains() {
     assert_eq!(ended["sessions"].as_array().expect("rows").len(), 2);
     followed(&r);
 }
+
+#[test]
+fn a_sparse_base_worktree_stays_sparse() {
+    let r = Sandbox::new().file("lib/l.txt", "l\n").file("docs/d.txt", "d\n").commit("base");
+    r.git("session create auth").ok();
+    r.session("auth").file("docs/d.txt", "2\n").file("docs/new.txt", "n\n").file("lib/l.txt", "2\n").commit("work");
+    r.git("sparse-checkout set lib").ok();
+    // Made by hand where git has nothing checked out.
+    r.file("docs/new.txt", "mine\n");
+    r.git("session finish auth --merge").code(1).stderr_contains("docs/");
+    assert_eq!(r.read("docs/new.txt"), "mine\n");
+    r.remove("docs");
+    r.git("session finish auth --merge").ok();
+    assert_eq!((r.read("lib/l.txt"), r.has("docs")), ("2\n".into(), false));
+    followed(&r);
+}
+
+#[test]
+fn an_unmerged_path_in_the_base_worktree_is_refused() {
+    let r = ahead();
+    r.file("b.txt", "stashed\n").git("stash --quiet").ok();
+    r.file("b.txt", "committed\n").commit("other");
+    r.git("stash apply").code(1);
+    let (main, text) = (r.rev("main"), r.read("b.txt"));
+    r.git("session finish auth --merge").code(1);
+    assert_eq!((r.rev("main"), r.read("b.txt"), r.has("auth.txt")), (main, text, false));
+    assert!(r.has_rev("refs/sessions/auth") && r.session("auth").has("auth.txt"));
+    nothing_pending(&r);
+    r.git("ls-files --unmerged").ok().stdout_contains("b.txt");
+}
+
+#[test]
+fn a_folder_that_the_session_deleted_keeps_what_git_does_not_know() {
+    let r = repo();
+    r.file("folder/tracked.txt", "t\n").commit("folder");
+    r.git("session create auth").ok();
+    r.session("auth").remove("folder").file("folder", "a file now\n").commit("a file instead");
+    r.file("folder/untracked.txt", "mine\n");
+    r.git("session finish auth --merge").code(1).stderr_contains("folder/");
+    assert_eq!(r.read("folder/untracked.txt"), "mine\n");
+    r.file(".git/info/exclude", "untracked.txt\n");
+    r.git("session finish auth --merge").code(1).stderr_contains("folder");
+    assert_eq!(r.read("folder/untracked.txt"), "mine\n");
+    r.remove("folder/untracked.txt");
+    r.git("session finish auth --merge").ok();
+    followed(&r);
+}
+
+#[test]
+fn work_that_comes_after_the_plan_is_not_merged_over() {
+    // A hook of git's is the last moment before the base moves.
+    let r = diverged();
+    hook(&r, "commit-msg", "echo typed > a.txt");
+    r.git("session finish auth --merge").code(1).stderr_contains("in the way: 'a.txt'");
+    assert_eq!(r.read("a.txt"), "typed\n");
+    assert!(r.has_rev("refs/sessions/auth"));
+    nothing_pending(&r);
+}

@@ -69,15 +69,11 @@ fn a_name_inside_its_own_is_moved_by_way_of_done() {
     let r = repo();
     r.config("session.path", "../trees/{slug}");
     r.git("session create web").ok();
-    let run = r.git("session rename web web/front");
-    if run.status() == Some(0) {
-        whole(&r, "web/front", "web/front", "trees/web-front");
-        r.git("session rename web/front web").ok();
-        whole(&r, "web", "web", "trees/web");
-        assert!(!r.git("for-each-ref refs/sessions/@done/").ok().text().contains("done"));
-    } else {
-        panic!("{run}");
-    }
+    r.git("session rename web web/front").ok();
+    whole(&r, "web/front", "web/front", "trees/web-front");
+    r.git("session rename web/front web").ok();
+    whole(&r, "web", "web", "trees/web");
+    r.git("for-each-ref refs/sessions/@done/").ok().stdout("");
 }
 
 #[test]
