@@ -62,7 +62,11 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let mut mended = String::new();
     for mend in plan.mend {
         let (name, path) = adopt::mend_one(ctx, &writer, mend)?;
-        mended.push_str(&format!("Adopted {}.\n  cd {}\n", stage.colours().out.bold(name.as_str()), render::create::shell_quoted(&path)));
+        mended.push_str(&format!(
+            "Adopted {}.\n  cd {}\n",
+            stage.colours().out.bold(name.as_str()),
+            render::create::shell_quoted(&path)
+        ));
     }
     if format == Format::Table {
         render::answer(&mended)?;

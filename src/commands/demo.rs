@@ -31,7 +31,8 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         render::answer(&format!("Removed the playground '{}'.\n", place.display()))?;
         return Ok(Exit::Done);
     }
-    let program = std::env::current_exe().map_err(|error| Error::bug("The program cannot find itself.").because(error))?;
+    let program =
+        std::env::current_exe().map_err(|error| Error::bug("The program cannot find itself.").because(error))?;
     let paint = stage.colours().out;
     let repo = demo::make(&place, &program, &mut |stop| {
         if format == Format::Table {

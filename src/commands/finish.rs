@@ -59,8 +59,11 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     } else if args.abandon {
         Mode::Abandon
     } else {
-        render::narrate(render::finish::survey(&finish::survey(ctx, &snapshot, session)?, stage.colours().err).trim_end());
-        match render::choose("How shall it end: (m)erge, (k)eep the branch, (a)bandon, (q)uit?", &['m', 'k', 'a', 'q'])? {
+        render::narrate(
+            render::finish::survey(&finish::survey(ctx, &snapshot, session)?, stage.colours().err).trim_end(),
+        );
+        match render::choose("How shall it end: (m)erge, (k)eep the branch, (a)bandon, (q)uit?", &['m', 'k', 'a', 'q'])?
+        {
             Some('m') => Mode::Merge(strategy),
             Some('k') => Mode::Keep,
             Some('a') => Mode::Abandon,
@@ -78,7 +81,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     };
     if mode == Mode::Abandon && !args.yes {
         render::narrate(render::finish::survey(&plan.survey, stage.colours().err).trim_end());
-        let question = format!("Abandon '{}'? Its branch and worktree go; its commits and uncommitted work are kept.", session.name);
+        let question = format!(
+            "Abandon '{}'? Its branch and worktree go; its commits and uncommitted work are kept.",
+            session.name
+        );
         match render::choose(&question, &['y', 'n'])? {
             Some('y') => {}
             Some(_) => return Ok(Exit::Refused),

@@ -2,9 +2,9 @@
 
 use crate::commands::{Format, FormatArgs, Stage, print_json, session_names};
 use crate::error::{Error, Exit, Result};
+use crate::ops::Snapshot;
 use crate::ops::list::{self, Options, Row};
 use crate::ops::scope;
-use crate::ops::Snapshot;
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -42,7 +42,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let width = render::width();
     if args.ended {
         let mut rows = list::ended(ctx, &snapshot)?;
-        rows.retain(|row| args.names.is_empty() || args.names.iter().any(|name| crate::ops::glob_matches(name, row.name.as_str())));
+        rows.retain(|row| {
+            args.names.is_empty() || args.names.iter().any(|name| crate::ops::glob_matches(name, row.name.as_str()))
+        });
         if let Some(sort) = sort {
             sort.apply(&mut rows);
         }
@@ -57,7 +59,8 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     // The first row at once: where the order is that of the names and a person is reading.
     if format == Format::Table && sort.is_none() && !chosen.is_empty() {
         let names = chosen.iter().map(|entry| entry.name.as_str());
-        let bases = chosen.iter().filter_map(|entry| entry.loaded.as_ref().ok()).map(|loaded| loaded.record.base.short());
+        let bases =
+            chosen.iter().filter_map(|entry| entry.loaded.as_ref().ok()).map(|loaded| loaded.record.base.short());
         let layout = render::list::Layout::new(names, bases, width, ctx.now, paint);
         let mut heading = Some(layout.heading());
         list::rows(ctx, &snapshot, &chosen, options, &mut |row| {

@@ -62,7 +62,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     }
     let names: Vec<Name> = live.iter().map(|loaded| loaded.name.clone()).collect();
     if args.follow {
-        show::follow(ctx, if args.names.is_empty() { &[] } else { &names }, &mut |name, event| render::answer(&line(name, event)?))?;
+        show::follow(ctx, if args.names.is_empty() { &[] } else { &names }, &mut |name, event| {
+            render::answer(&line(name, event)?)
+        })?;
         return Ok(Exit::Done);
     }
     live.extend(ended.iter());
@@ -70,6 +72,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     for (name, event) in show::log(ctx, &live)? {
         text.push_str(&line(&name, &event)?);
     }
-    if format == Format::Table { render::long_answer(&text, || ctx.pager())? } else { render::answer(&text)? }
+    if format == Format::Table {
+        render::long_answer(&text, || ctx.pager())?
+    } else {
+        render::answer(&text)?
+    }
     Ok(Exit::Done)
 }

@@ -42,7 +42,12 @@ fn described(verb: &clap::Command, name: String) -> render::manual::Verb {
             entry.arguments.push((value.to_lowercase(), arg.is_required_set(), many, help));
         } else {
             let long = arg.get_long().unwrap_or_default().to_owned();
-            entry.options.push((arg.get_short(), long, value.filter(|_| takes_value).map(|value| value.to_lowercase()), help));
+            entry.options.push((
+                arg.get_short(),
+                long,
+                value.filter(|_| takes_value).map(|value| value.to_lowercase()),
+                help,
+            ));
         }
     }
     entry

@@ -30,9 +30,13 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         .worktree_of(session)
         .ok_or_else(|| Error::refused(format!("'{}' has no worktree.", session.name)).hint(adopt()))?;
     if worktree.is_missing {
-        return Err(Error::refused(format!("The worktree of '{}' is gone: '{}'.", session.name, worktree.path.display()))
-            .hint(adopt())
-            .hint("`git worktree repair <new place>` finds one that was moved by hand."));
+        return Err(Error::refused(format!(
+            "The worktree of '{}' is gone: '{}'.",
+            session.name,
+            worktree.path.display()
+        ))
+        .hint(adopt())
+        .hint("`git worktree repair <new place>` finds one that was moved by hand."));
     }
     let value = serde_json::json!({
         "version": 1, "name": session.name, "worktree": render::json::path(&worktree.path)

@@ -30,9 +30,13 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     match format {
         Format::Json => return print_json(&render::json::show(&shown)),
         Format::Template(template) => {
-            render::answer(&(render::template::fill(&template, &render::json::show(&shown), &render::list::FIELDS)? + "\n"))?;
+            render::answer(
+                &(render::template::fill(&template, &render::json::show(&shown), &render::list::FIELDS)? + "\n"),
+            )?;
         }
-        Format::Table => render::long_answer(&render::show::page(&shown, stage.colours().out, ctx.now), || ctx.pager())?,
+        Format::Table => {
+            render::long_answer(&render::show::page(&shown, stage.colours().out, ctx.now), || ctx.pager())?
+        }
     }
     Ok(Exit::Done)
 }

@@ -137,11 +137,7 @@ impl Repo {
             input.push_str(&format!("^{id}\n"));
         }
         input.push_str("--not\n--branches\n--tags\n--remotes\n");
-        let output = self
-            .git()
-            .args(["rev-list", "--ignore-missing", "--parents", "--stdin"])
-            .input(input)
-            .run_ok()?;
+        let output = self.git().args(["rev-list", "--ignore-missing", "--parents", "--stdin"]).input(input).run_ok()?;
         let mut unreachable = Vec::new();
         let mut parents = std::collections::HashSet::new();
         for line in output.text().lines() {

@@ -1,11 +1,12 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
 use crate::error::{Context, Result};
-use crate::git::worktrees::{bytes_of_path, Worktree};
 use crate::git::Repo;
+use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::host::copy::{self, Job, Kind, Outcome};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};
+use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode, Stage};
 use std::path::Path;
 
@@ -50,12 +51,14 @@ impl Repo {
             return Ok(None);
         }
         let stamp = theirs.timestamp();
-        let mut ours = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
-        let refuse_crlf = match self.attributes_allow_copy(&theirs, &ours)? {
-            Verdict::Never => return Ok(None),
-            Verdict::UnlessCrlf => true,
-            Verdict::Always => false,
-        };
+        let stamp = (stamp.unix_seconds(), stamp.nanoseconds());
+        let ours = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+        let verdict = self.attributes_allow_copy(&theirs, &ours)?;
+        if verdict == Verdict::Never {
+            return Ok(None);
+        }
+        let converted = if verdict == Verdict::PerPath { self.converted_paths(&ours)? } else { Vec::new() };
+        let refuse_crlf = verdict != Verdict::Always;
 
         let mut jobs = Vec::with_capacity(ours.entries().len());
         let mut job_of = vec![None; ours.entries().len()];
@@ -66,6 +69,8 @@ impl Repo {
                 Mode::FILE => Kind::File,
                 Mode::FILE_EXECUTABLE => Kind::Executable,
                 Mode::SYMLINK => Kind::Symlink,
+                // git makes the empty directory of a submodule.
+                Mode::COMMIT => continue,
                 _ => return Ok(None),
             };
             while cursor < theirs.entries().len() && theirs.entry(cursor).path(&theirs) < path {
@@ -73,13 +78,13 @@ impl Repo {
             }
             let Some(found) = theirs.entries().get(cursor) else { continue };
             let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
-            let usable = found.path(&theirs) == path
+            let usable = !converted.get(position).copied().unwrap_or(false)
+                && found.path(&theirs) == path
                 && found.stage() == Stage::Unconflicted
                 && found.id == entry.id
                 && found.mode == entry.mode
                 && !found.flags.intersects(hidden)
-                && (i64::from(found.stat.mtime.secs), found.stat.mtime.nsecs)
-                    < (stamp.unix_seconds(), stamp.nanoseconds());
+                && is_settled(&found.stat, stamp);
             if usable {
                 job_of[position] = Some(jobs.len());
                 jobs.push(Job { path: path.to_owned(), kind, expected: stat_of_entry(&found.stat) });
@@ -90,33 +95,82 @@ impl Repo {
         }
 
         let outcomes = copy::tree(&sibling.path, &target.path, &jobs, refuse_crlf, threads)?;
-        let mut rest: Vec<u8> = Vec::new();
-        let mut filled = Filled { copied: 0, unpacked: 0 };
-        let paths: Vec<BString> = ours.entries().iter().map(|entry| entry.path(&ours).to_owned()).collect();
-        for (position, entry) in ours.entries_mut().iter_mut().enumerate() {
-            match job_of[position].map(|job| &outcomes[job]) {
-                Some(Outcome::Copied(stat)) => {
-                    entry.stat = entry_of_stat(stat);
-                    filled.copied += 1;
-                }
-                _ => {
-                    rest.extend_from_slice(&paths[position]);
-                    rest.push(0);
-                    filled.unpacked += 1;
-                }
-            }
+        let is_copied = |position: usize| match job_of[position].map(|job| &outcomes[job]) {
+            Some(Outcome::Copied(stat)) => Some(*stat),
+            _ => None,
+        };
+        let rest: Vec<(BString, Mode, ObjectId)> = ours
+            .entries()
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| is_copied(*position).is_none())
+            .map(|(_, entry)| (entry.path(&ours).to_owned(), entry.mode, entry.id))
+            .collect();
+        let filled = Filled { copied: ours.entries().len() - rest.len(), unpacked: rest.len() };
+        let unpacked = self.unpack(target, &rest)?;
+
+        // With the same tree, and all of it in the sibling's index, that one's cache of tree ids holds for ours as well.
+        let is_same = theirs.entries().len() == ours.entries().len()
+            && theirs.tree().is_some_and(|root| {
+                root.id == tree && root.num_entries.is_some_and(|count| count as usize == theirs.entries().len())
+            })
+            && theirs.entries().iter().zip(ours.entries()).all(|(a, b)| {
+                a.id == b.id && a.mode == b.mode && a.stage() == Stage::Unconflicted && a.path(&theirs) == b.path(&ours)
+            });
+        let mut index = if is_same { theirs } else { ours };
+        index.remove_resolve_undo();
+        let mut unpacked = unpacked.into_iter();
+        for (position, entry) in index.entries_mut().iter_mut().enumerate() {
+            entry
+                .flags
+                .remove(Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD | Flags::FSMONITOR_VALID);
+            entry.stat = match is_copied(position) {
+                Some(stat) => entry_of_stat(&stat),
+                None => unpacked.next().unwrap_or_default(),
+            };
         }
         let staged = target.git_dir.join("session-new.index");
-        self.write_index(ours, &staged)?;
-        let git = || self.git_in(&target.path).env("GIT_INDEX_FILE", &staged);
-        if !rest.is_empty() {
-            git().args(["checkout-index", "--quiet", "-u", "-z", "--stdin"]).input(rest).run_ok()?;
-        }
-        // Gives the index its cache of tree ids, as `git worktree add` would have.
-        git().args(["write-tree"]).run_ok()?;
+        self.write_index(index, &staged)?;
         std::fs::rename(&staged, target.git_dir.join("index"))
             .or_refuse(|| format!("The index of '{}' could not be put in place.", target.path.display()))?;
         Ok(Some(filled))
+    }
+
+    /// Has git write files from the object database, those that say how the others are written first. Returns what an
+    /// index says of each.
+    ///
+    /// It gets an index of its own for that: one that had the copied files as well would be read from end to end again,
+    /// since they are as young as the index.
+    fn unpack(&self, target: &Worktree, rest: &[(BString, Mode, ObjectId)]) -> Result<Vec<gix::index::entry::Stat>> {
+        let index = target.git_dir.join("session-rest.index");
+        let _ = std::fs::remove_file(&index);
+        let git = || self.git_in(&target.path).env("GIT_INDEX_FILE", &index);
+        let is_attributes = |path: &BString| path.ends_with(b".gitattributes");
+        for attributes in [true, false] {
+            let (mut info, mut paths) = (Vec::new(), Vec::new());
+            for (path, mode, id) in rest.iter().filter(|(path, _, _)| is_attributes(path) == attributes) {
+                info.extend_from_slice(format!("{:o} {id}\t", mode.bits()).as_bytes());
+                info.extend_from_slice(path);
+                info.push(0);
+                paths.extend_from_slice(path);
+                paths.push(0);
+            }
+            if !paths.is_empty() {
+                git().args(["update-index", "-z", "--index-info"]).input(info).run_ok()?;
+                git().args(["checkout-index", "--quiet", "-u", "-z", "--stdin"]).input(paths).run_ok()?;
+            }
+        }
+        if rest.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = gix::index::decode::Options::default();
+        let read = gix::index::File::at(&index, self.hash_kind(), true, options)
+            .or_refuse(|| format!("The index '{}' could not be read.", index.display()))?;
+        let _ = std::fs::remove_file(&index);
+        Ok(rest
+            .iter()
+            .map(|(path, _, _)| read.entry_by_path(path.as_bstr()).map(|entry| entry.stat).unwrap_or_default())
+            .collect())
     }
 
     /// About how many bytes the files of a worktree take, by its index; 0 if that cannot be read.
@@ -187,15 +241,10 @@ impl Repo {
         for text in &texts {
             for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
                 for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
-                    let bare = word.strip_prefix(b"-").or_else(|| word.strip_prefix(b"!")).unwrap_or(word);
-                    let bare = bare.strip_prefix(b"[attr]").unwrap_or(bare);
-                    if word.starts_with(b"-") || word.starts_with(b"!") {
-                        continue;
+                    if CONVERTING.iter().any(|bad| word.starts_with(bad)) {
+                        return Ok(Verdict::PerPath);
                     }
-                    if CONVERTING.iter().any(|bad| bare.starts_with(bad)) {
-                        return Ok(Verdict::Never);
-                    }
-                    if bare.starts_with(b"text") || bare.starts_with(b"eol") {
+                    if word.starts_with(b"text") || word.starts_with(b"eol") {
                         verdict = Verdict::UnlessCrlf;
                     }
                 }
@@ -203,12 +252,56 @@ impl Repo {
         }
         Ok(verdict)
     }
+
+    /// Whether a filter driver is set up.
+    fn has_filter(&self, driver: &str) -> bool {
+        ["smudge", "clean", "process"].iter().any(|key| self.setting(&format!("filter.{driver}.{key}")).is_some())
+    }
+
+    /// For each entry of an index, whether its attributes make git write other bytes than the blob's.
+    fn converted_paths(&self, index: &gix::index::File) -> Result<Vec<bool>> {
+        let failed = || "The attributes could not be read.";
+        let source = gix::worktree::stack::state::attributes::Source::IdMapping;
+        let mut stack = self.inner.attributes_only(index, source).or_refuse(failed)?;
+        let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
+        let mut converted = Vec::with_capacity(index.entries().len());
+        let mut drivers = std::collections::HashMap::new();
+        for entry in index.entries() {
+            let platform = stack.at_entry(entry.path(index), Some(entry.mode)).or_refuse(failed)?;
+            platform.matching_attributes(&mut matches);
+            converted.push(matches.iter_selected().any(|found| {
+                use gix::attrs::StateRef;
+                match (found.assignment.name.as_str(), found.assignment.state) {
+                    (_, StateRef::Unset | StateRef::Unspecified) => false,
+                    ("eol", StateRef::Value(value)) => value.as_bstr() == "crlf",
+                    ("eol", StateRef::Set) => false,
+                    // A driver that nobody has set up does nothing.
+                    ("filter", StateRef::Value(driver)) => {
+                        let driver = driver.as_bstr().to_string();
+                        *drivers.entry(driver).or_insert_with_key(|driver| self.has_filter(driver))
+                    }
+                    _ => true,
+                }
+            }));
+        }
+        Ok(converted)
+    }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Always,
     UnlessCrlf,
+    PerPath,
     Never,
+}
+
+/// Whether a file had not changed for a while when its index was written: one that is as young as the index may have
+/// changed within the same tick of the clock.
+fn is_settled(stat: &gix::index::entry::Stat, written: (i64, u32)) -> bool {
+    let nanoseconds = |secs: i64, nsecs: u32| i128::from(secs) * 1_000_000_000 + i128::from(nsecs);
+    let written = nanoseconds(written.0, written.1);
+    nanoseconds(i64::from(stat.mtime.secs), stat.mtime.nsecs) + 10_000_000 < written
 }
 
 /// As the index keeps it: everything cut down to 32 bits.

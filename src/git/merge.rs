@@ -37,9 +37,7 @@ impl Scratch {
     }
 
     fn lend(&self, command: Command) -> Command {
-        command
-            .env("GIT_OBJECT_DIRECTORY", &self.directory)
-            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
+        command.env("GIT_OBJECT_DIRECTORY", &self.directory).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
     }
 }
 
@@ -62,10 +60,13 @@ impl Repo {
         ours: ObjectId,
         theirs: ObjectId,
     ) -> Result<Merged> {
-        let mut command = self
-            .git()
-            .arg(format!("--attr-source={ours}"))
-            .args(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
+        let mut command = self.git().arg(format!("--attr-source={ours}")).args([
+            "merge-tree",
+            "--write-tree",
+            "-z",
+            "--name-only",
+            "--no-messages",
+        ]);
         if let Some(base) = base {
             command = command.arg(format!("--merge-base={base}"));
         }

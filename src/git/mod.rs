@@ -149,11 +149,8 @@ impl Repo {
 
 /// git's own last words about a directory it refuses; none if it would work there.
 fn git_says_no(directory: &Path) -> Option<String> {
-    let output = crate::host::process::Command::new("git")
-        .current_dir(directory)
-        .args(["rev-parse", "--git-dir"])
-        .run()
-        .ok()?;
+    let output =
+        crate::host::process::Command::new("git").current_dir(directory).args(["rev-parse", "--git-dir"]).run().ok()?;
     (!output.is_success()).then_some(output.stderr)
 }
 

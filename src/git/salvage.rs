@@ -5,8 +5,8 @@
 use crate::error::{Context, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
-use crate::git::worktrees::{path_of_bytes, Worktree};
-use crate::git::{status, CommitDraft, Repo};
+use crate::git::worktrees::{Worktree, path_of_bytes};
+use crate::git::{CommitDraft, Repo, status};
 use crate::host::process::Command;
 use crate::session::{BString, ObjectId};
 use std::path::{Path, PathBuf};
@@ -90,7 +90,9 @@ impl Repo {
         let (index_tree, stages) = self.index_trees(worktree)?;
         let stages = stages
             .into_iter()
-            .map(|(stage, tree)| self.write_commit(&draft(format!("stage {stage} on {branch}: {subject}\n")), tree, &[head]))
+            .map(|(stage, tree)| {
+                self.write_commit(&draft(format!("stage {stage} on {branch}: {subject}\n")), tree, &[head])
+            })
             .collect::<Result<Vec<_>>>()?;
         let files_tree = files_tree(top, git_dir)?;
         let untracked: Vec<BString> =
@@ -162,7 +164,9 @@ impl Repo {
                 let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
                 let (meta, path) = (String::from_utf8_lossy(&line[..tab]), &line[tab + 1..]);
                 let mut fields = meta.split(' ');
-                let (Some(mode), Some(id), Some(number)) = (fields.next(), fields.next(), fields.next()) else { continue };
+                let (Some(mode), Some(id), Some(number)) = (fields.next(), fields.next(), fields.next()) else {
+                    continue;
+                };
                 if number == stage.to_string() {
                     info.extend_from_slice(format!("{mode} {id}\t").as_bytes());
                     info.extend_from_slice(path);

@@ -116,8 +116,7 @@ impl Repo {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(list),
             Err(error) => return Err(error).or_refuse(|| format!("'{}' could not be read.", folder.display())),
         };
-        let mut ids: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let mut ids: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
         ids.sort();
         list.extend(ids.into_iter().filter_map(|id| self.linked_worktree(&folder.join(&id), id)));
         Ok(list)

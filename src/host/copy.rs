@@ -71,7 +71,8 @@ pub fn tree(source: &Path, target: &Path, jobs: &[Job], refuse_crlf: bool, threa
                     Err(error) => {
                         next.store(chunks.len(), Ordering::Relaxed);
                         let place = target.join(job.path.to_string());
-                        let error = Error::refused(format!("'{}' could not be written.", place.display())).because(error);
+                        let error =
+                            Error::refused(format!("'{}' could not be written.", place.display())).because(error);
                         return note(&failure, error);
                     }
                 }
@@ -111,7 +112,9 @@ fn make_directories(target: &Path, jobs: &[Job]) -> Result<()> {
             continue;
         }
         last = directory;
-        for end in directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([directory.len()]) {
+        for end in
+            directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([directory.len()])
+        {
             if made.insert(&directory[..end]) {
                 let path = target.join(path_of(&directory[..end]));
                 match std::fs::create_dir(&path) {
@@ -144,6 +147,7 @@ use unix::Copier;
 mod unix {
     use super::{Job, Kind, Outcome, Stat, path_of};
     use crate::error::{Context, Result};
+    use crate::session::ByteSlice;
     use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
     use std::io;
@@ -230,7 +234,7 @@ mod unix {
                 return Ok(Outcome::Skipped);
             }
             let content = &self.buffer[..size];
-            if self.refuse_crlf && content.windows(2).any(|pair| pair == b"\r\n") {
+            if self.refuse_crlf && content.contains_str(b"\r\n") {
                 return Ok(Outcome::Skipped);
             }
             let mode = Mode::from_raw_mode(if is_executable { 0o777 } else { 0o666 });
@@ -335,7 +339,10 @@ fn make_writable(top: &Path) {
         }
         let Ok(entries) = folder.read_dir() else { continue };
         folders.extend(
-            entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+            entries
+                .flatten()
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
         );
     }
 }

@@ -73,7 +73,8 @@ pub fn choose(question: &str, letters: &[char]) -> Result<Option<char>> {
 /// # Errors
 /// Refused, if the pager cannot be started.
 pub fn page(pager: &str, text: &str) -> Result<()> {
-    let mut command = Command::new(if cfg!(windows) { "cmd" } else { "sh" }).arg(if cfg!(windows) { "/C" } else { "-c" });
+    let mut command =
+        Command::new(if cfg!(windows) { "cmd" } else { "sh" }).arg(if cfg!(windows) { "/C" } else { "-c" });
     command = command.arg(pager).input(text);
     for (key, value) in [("LESS", "FRX"), ("LV", "-c")] {
         if std::env::var_os(key).is_none() {

@@ -76,6 +76,9 @@ impl Process {
     /// Whether it still runs.
     pub fn liveness(&self) -> Liveness {
         let here = Process::current();
+        if self.pid == here.pid && self.host == here.host && self.started == here.started && self.boot == here.boot {
+            return Liveness::Alive;
+        }
         if self.pid == 0 || self.host.is_empty() || self.host != here.host {
             return Liveness::Unknown;
         }
@@ -87,7 +90,8 @@ impl Process {
         }
         if cfg!(target_os = "linux") {
             return match stat_of(self.pid) {
-                None => Liveness::Dead,
+                // `/proc` may be hidden, or that of another namespace: the kernel's own word counts.
+                None => exists(self.pid),
                 // A zombie does nothing any more, and a later start is somebody else's process.
                 Some(('Z' | 'X', _)) => Liveness::Dead,
                 Some((_, started)) if self.started != 0 && started != self.started => Liveness::Dead,
@@ -130,7 +134,10 @@ fn read(path: &str) -> String {
 fn host_name() -> String {
     #[cfg(unix)]
     {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        // Many machines share a name: the beginning of the machine's own id tells them apart.
+        let id: String = read("/etc/machine-id").chars().take(8).collect();
+        if id.is_empty() { name } else { format!("{name}-{id}") }
     }
     #[cfg(not(unix))]
     {

@@ -1,11 +1,11 @@
 //! `adopt`: makes sessions of branches and worktrees that are there already.
 
 use crate::error::{Error, Result};
-use crate::git::worktrees::Head;
 use crate::git::Worktree;
-use crate::ops::base::{self, short_name, Chosen};
-use crate::ops::create::{place_of, require_free_place, BranchFrom, CreatePlan, Place, Planned, Uncommitted};
+use crate::git::worktrees::Head;
 use crate::ops::Context;
+use crate::ops::base::{self, Chosen, short_name};
+use crate::ops::create::{BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place};
 use crate::session::{EventKind, Name, Record};
 use crate::store::{Loaded, Snapshot, Writer};
 use std::path::PathBuf;
@@ -92,7 +92,9 @@ enum Found {
 
 fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    let free = |worktree: &&Worktree| !worktree.is_missing && snapshot.session_of(worktree).is_none() && worktree.tie.is_none();
+    let free = |worktree: &&Worktree| {
+        !worktree.is_missing && snapshot.session_of(worktree).is_none() && worktree.tie.is_none()
+    };
     if options.all {
         for worktree in snapshot.worktrees.iter().filter(free) {
             match worktree.branch() {
@@ -143,7 +145,13 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
         let short = text.strip_prefix("refs/heads/").unwrap_or(text);
         let local = format!("refs/heads/{short}");
         let is_known = ctx.repo.ref_id(&local)?.is_some()
-            || ctx.repo.default_remote().map(|remote| ctx.repo.ref_id(&format!("refs/remotes/{remote}/{short}"))).transpose()?.flatten().is_some();
+            || ctx
+                .repo
+                .default_remote()
+                .map(|remote| ctx.repo.ref_id(&format!("refs/remotes/{remote}/{short}")))
+                .transpose()?
+                .flatten()
+                .is_some();
         if !is_known {
             return Err(Error::refused(format!("'{text}' is no branch, no worktree and no session."))
                 .hint("`git branch --all` and `git worktree list` show what there is."));
@@ -159,7 +167,8 @@ fn with_worktree(snapshot: &Snapshot, branch: String) -> Found {
 }
 
 fn is_trunk(ctx: &Context, branch: &str) -> bool {
-    ctx.repo.main_branch().is_some_and(|main| short_name(branch) == main) && matches!(short_name(branch), "main" | "master")
+    ctx.repo.main_branch().is_some_and(|main| short_name(branch) == main)
+        && matches!(short_name(branch), "main" | "master")
 }
 
 fn one(
@@ -207,16 +216,25 @@ fn one(
     record.goal.clone_from(&options.goal);
     let place = match worktree {
         Some(worktree) if worktree.is_missing => {
-            return Err(Error::refused(format!("'{short}' is checked out at '{}', which is gone.", worktree.path.display()))
-                .hint("`git worktree prune` forgets it, `git worktree repair <new place>` finds one that was moved."));
+            return Err(Error::refused(format!(
+                "'{short}' is checked out at '{}', which is gone.",
+                worktree.path.display()
+            ))
+            .hint("`git worktree prune` forgets it, `git worktree repair <new place>` finds one that was moved."));
         }
         Some(worktree) => {
             if let Some(tie) = &worktree.tie {
-                return Err(Error::refused(format!("'{}' is already the worktree of '{tie}'.", worktree.path.display())));
+                return Err(Error::refused(format!(
+                    "'{}' is already the worktree of '{tie}'.",
+                    worktree.path.display()
+                )));
             }
             if let Some(operation) = worktree.operation() {
-                return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", worktree.path.display()))
-                    .hint(format!("`git {operation} --continue` or `--abort` ends it.")));
+                return Err(Error::refused(format!(
+                    "'{}' is in the middle of a {operation}.",
+                    worktree.path.display()
+                ))
+                .hint(format!("`git {operation} --continue` or `--abort` ends it.")));
             }
             record.here = worktree.is_main();
             Place::Tied(worktree.path)
@@ -256,7 +274,11 @@ fn mend(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Mend> {
                         short_name(&branch),
                         session.record.branch_short()
                     ))
-                    .hint(format!("`git -C {} switch {}` goes back.", worktree.path.display(), session.record.branch_short())));
+                    .hint(format!(
+                        "`git -C {} switch {}` goes back.",
+                        worktree.path.display(),
+                        session.record.branch_short()
+                    )));
                 }
                 mend.branch = Some(branch);
             }
@@ -290,13 +312,16 @@ pub fn mend_one(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, Pat
         (None, Some(place)) => {
             // git keeps the entry of a directory that is gone, and the branch looks taken until it is pruned.
             let snapshot = Snapshot::read(repo)?;
-            if let Some(stale) = snapshot.worktree_of(&mend.session).filter(|stale| stale.is_missing && stale.locked.is_none()) {
+            if let Some(stale) =
+                snapshot.worktree_of(&mend.session).filter(|stale| stale.is_missing && stale.locked.is_none())
+            {
                 crate::ops::journal::end::keep_entry(repo, writer, &mend.session, stale)?;
                 repo.forget_worktree(stale)?;
             }
             if let Some(parent) = place.parent() {
-                std::fs::create_dir_all(parent)
-                    .map_err(|error| Error::refused(format!("'{}' could not be made.", parent.display())).because(error))?;
+                std::fs::create_dir_all(parent).map_err(|error| {
+                    Error::refused(format!("'{}' could not be made.", parent.display())).because(error)
+                })?;
             }
             repo.git()
                 .args(["worktree", "add", "--quiet"])

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::git::{Repo, Target};
 use crate::ops::Context;
 use crate::session::{Base, ObjectId};
-pub use crate::store::snapshot::BaseNow;
 use crate::store::Snapshot;
+pub use crate::store::snapshot::BaseNow;
 
 /// Where a base stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +70,9 @@ pub fn tip(repo: &Repo, base: &BaseNow) -> Result<Option<Tip>> {
     let Some(upstream) = repo.ref_id(&upstream_ref)?.filter(|id| *id != local) else { return Ok(Some(own)) };
     let pair = repo.ahead_behind_of(&local.to_string(), upstream)?;
     Ok(Some(match pair {
-        Some(pair) if pair.ahead == 0 && pair.behind > 0 => Tip {
-            id: upstream,
-            local: Some(local),
-            from: short_name(&upstream_ref).to_owned(),
-            is_diverged: false,
-        },
+        Some(pair) if pair.ahead == 0 && pair.behind > 0 => {
+            Tip { id: upstream, local: Some(local), from: short_name(&upstream_ref).to_owned(), is_diverged: false }
+        }
         Some(pair) if pair.ahead > 0 && pair.behind > 0 => Tip { is_diverged: true, ..own },
         _ => own,
     }))
@@ -99,7 +96,8 @@ pub fn require_tip(repo: &Repo, base: &BaseNow) -> Result<Tip> {
 pub fn named(ctx: &Context, snapshot: &Snapshot, text: &str) -> Result<Option<Chosen>> {
     let repo = &ctx.repo;
     let short = text.strip_prefix("refs/heads/").unwrap_or(text);
-    let session = snapshot.readable().find(|loaded| loaded.name.as_str() == short || loaded.record.branch_short() == short);
+    let session =
+        snapshot.readable().find(|loaded| loaded.name.as_str() == short || loaded.record.branch_short() == short);
     let reference = session.map_or_else(|| format!("refs/heads/{short}"), |loaded| loaded.record.branch.clone());
     if !is_full_name(&reference) {
         return Ok(None);

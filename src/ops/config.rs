@@ -16,12 +16,32 @@ pub struct Setting {
 
 /// All settings of this version. `git-session(1)` has the same table.
 pub const SETTINGS: [Setting; 7] = [
-    Setting { key: "session.path", default: "../{repo}-sessions/{name}", what: "where worktrees go, from the main worktree" },
+    Setting {
+        key: "session.path",
+        default: "../{repo}-sessions/{name}",
+        what: "where worktrees go, from the main worktree",
+    },
     Setting { key: "session.base", default: "", what: "the base of new sessions" },
-    Setting { key: "session.branchPrefix", default: "", what: "what stands before the name in a new branch; {user} is filled in" },
-    Setting { key: "session.strategy", default: "no-ff", what: "how `finish --merge` merges: no-ff, ff, squash or rebase" },
-    Setting { key: "session.disposable", default: "", what: "ignored files that may go with a worktree, besides what tools make" },
-    Setting { key: "session.mirror", default: "false", what: "keep refs/remotes/sessions/* for clients that know only branches" },
+    Setting {
+        key: "session.branchPrefix",
+        default: "",
+        what: "what stands before the name in a new branch; {user} is filled in",
+    },
+    Setting {
+        key: "session.strategy",
+        default: "no-ff",
+        what: "how `finish --merge` merges: no-ff, ff, squash or rebase",
+    },
+    Setting {
+        key: "session.disposable",
+        default: "",
+        what: "ignored files that may go with a worktree, besides what tools make",
+    },
+    Setting {
+        key: "session.mirror",
+        default: "false",
+        what: "keep refs/remotes/sessions/* for clients that know only branches",
+    },
     Setting { key: "color.session", default: "auto", what: "colour, as `color.ui` has it" },
 ];
 
@@ -66,7 +86,9 @@ pub fn show(ctx: &Context) -> Result<Vec<InForce>> {
             settings.extend(set.into_iter().map(|entry| InForce { key: setting.key.into(), ..entry.clone() }));
         }
     }
-    settings.extend(found.into_iter().filter(|entry| !SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(&entry.key))));
+    settings.extend(
+        found.into_iter().filter(|entry| !SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(&entry.key))),
+    );
     Ok(settings)
 }
 
@@ -137,7 +159,9 @@ pub fn refresh_mirror(ctx: &Context) {
 }
 
 fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_alphanumeric() || matches!(c, '/' | ':' | ' ') { vec![c] } else { vec!['\\', c] }).collect()
+    text.chars()
+        .flat_map(|c| if c.is_alphanumeric() || matches!(c, '/' | ':' | ' ') { vec![c] } else { vec!['\\', c] })
+        .collect()
 }
 
 fn quoted(text: &str) -> String {

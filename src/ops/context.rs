@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::session::Timestamp;
-use crate::store::{own, Writer};
+use crate::store::{Writer, own};
 use std::path::{Path, PathBuf};
 
 /// The repository and the place one stands in. Opened once, in `lib.rs`.
@@ -91,7 +91,9 @@ impl Context {
 /// Whether the destination of a refspec takes in `refs/sessions/`.
 fn covers_sessions(to: &str) -> bool {
     match to.strip_suffix('*') {
-        Some(prefix) => "refs/sessions/".starts_with(prefix) || prefix.starts_with("refs/sessions/") && !prefix.contains('@'),
+        Some(prefix) => {
+            "refs/sessions/".starts_with(prefix) || prefix.starts_with("refs/sessions/") && !prefix.contains('@')
+        }
         None => to.starts_with("refs/sessions/") && !to.contains('@'),
     }
 }

@@ -16,6 +16,6 @@ pub mod set;
 pub mod show;
 pub mod team;
 
-pub use context::Context;
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, done};
+pub use context::Context;

@@ -1,10 +1,10 @@
 //! `rename` and `move`: name, branch and directory together, or the directory alone.
 
 use crate::error::{Error, Result};
+use crate::ops::Context;
 use crate::ops::create::{place_of, require_free_place};
 use crate::ops::journal::relocate::{self, RelocateStep};
 use crate::ops::journal::{self, Plan};
-use crate::ops::Context;
 use crate::session::Name;
 use crate::store::{Loaded, Snapshot, Writer};
 use std::path::{Path, PathBuf};
@@ -53,8 +53,11 @@ pub fn plan_rename(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &st
         _ => old_branch.clone(),
     };
     if new_branch != old_branch && ctx.repo.ref_id(&new_branch)?.is_some() {
-        return Err(Error::refused(format!("There is a branch '{}' already.", crate::ops::base::short_name(&new_branch)))
-            .hint("Give another name, or rename that branch first."));
+        return Err(Error::refused(format!(
+            "There is a branch '{}' already.",
+            crate::ops::base::short_name(&new_branch)
+        ))
+        .hint("Give another name, or rename that branch first."));
     }
     let path = match worktree {
         Some(worktree) if !worktree.is_main() && !worktree.is_missing => {
@@ -107,10 +110,9 @@ fn require_movable(worktree: &crate::git::Worktree) -> Result<()> {
 /// Usage or refused, with what would do.
 pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path) -> Result<RelocatePlan> {
     let name = session.name.to_string();
-    let worktree = snapshot
-        .worktree_of(session)
-        .filter(|worktree| !worktree.is_missing)
-        .ok_or_else(|| Error::refused(format!("'{name}' has no worktree.")).hint(format!("`git session adopt {name}` gives it one.")))?;
+    let worktree = snapshot.worktree_of(session).filter(|worktree| !worktree.is_missing).ok_or_else(|| {
+        Error::refused(format!("'{name}' has no worktree.")).hint(format!("`git session adopt {name}` gives it one."))
+    })?;
     if worktree.is_main() {
         return Err(Error::refused("The main worktree cannot be moved."));
     }
@@ -163,7 +165,9 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: &RelocatePlan) -> Result<()
         Ok(()) => Ok(()),
         Err(error) => Err(match relocate::reverse(repo, &claims[0], &plan.step) {
             Ok(()) => error,
-            Err(also) => error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line())),
+            Err(also) => {
+                error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line()))
+            }
         }),
     }
 }

@@ -2,17 +2,56 @@
 
 use crate::error::{Error, Result};
 use crate::git::worktrees::path_of_bytes;
-use crate::git::{status, Worktree};
+use crate::git::{Worktree, status};
 use crate::ops::Context;
 use crate::session::BString;
 
 /// What package managers and compilers make, and make again: `session.disposable` adds to it.
 pub const DISPOSABLE: [&str; 44] = [
-    "node_modules", "bower_components", "target", "build", "dist", "out", "_build", "bin", "obj", ".venv", "venv",
-    "__pycache__", "*.pyc", "*.pyo", "*.egg-info", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", ".cache", ".gradle", ".next", ".nuxt", ".svelte-kit", ".turbo", ".parcel-cache", ".angular",
-    "coverage", ".nyc_output", "*.o", "*.a", "*.so", "*.class", "*.gcda", "*.gcno", "*.tsbuildinfo", ".eslintcache",
-    ".DS_Store", "Thumbs.db", "*.swp", "*.log", "tmp",
+    "node_modules",
+    "bower_components",
+    "target",
+    "build",
+    "dist",
+    "out",
+    "_build",
+    "bin",
+    "obj",
+    ".venv",
+    "venv",
+    "__pycache__",
+    "*.pyc",
+    "*.pyo",
+    "*.egg-info",
+    ".tox",
+    ".nox",
+    ".eggs",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".cache",
+    ".gradle",
+    ".next",
+    ".nuxt",
+    ".svelte-kit",
+    ".turbo",
+    ".parcel-cache",
+    ".angular",
+    "coverage",
+    ".nyc_output",
+    "*.o",
+    "*.a",
+    "*.so",
+    "*.class",
+    "*.gcda",
+    "*.gcno",
+    "*.tsbuildinfo",
+    ".eslintcache",
+    ".DS_Store",
+    "Thumbs.db",
+    "*.swp",
+    "*.log",
+    "tmp",
 ];
 
 /// Refuses where removing the worktree could lose something that salvage does not hold.
@@ -69,7 +108,9 @@ fn refuse_nested(worktree: &Worktree) -> Result<()> {
                 return Err(nested(&folder));
             }
             let entries = folder.read_dir().into_iter().flatten().flatten();
-            folders.extend(entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
+            folders.extend(
+                entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+            );
         }
     }
     Ok(())
@@ -94,7 +135,9 @@ fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
         }
         let git = || ctx.repo.git_in(&path);
         let changed = git().args(["status", "--porcelain"]).run_ok()?;
-        let unpushed = git().args(["rev-list", "--max-count=1", "HEAD", "--branches", "--glob=refs/stas[h]", "--not", "--remotes"]).run_ok()?;
+        let unpushed = git()
+            .args(["rev-list", "--max-count=1", "HEAD", "--branches", "--glob=refs/stas[h]", "--not", "--remotes"])
+            .run_ok()?;
         if !changed.stdout.is_empty() || !unpushed.stdout.is_empty() {
             return Err(Error::refused(format!(
                 "The submodule '{}' has changes or commits that no remote has.",
@@ -116,7 +159,8 @@ fn refuse_ignored(ctx: &Context, worktree: &Worktree) -> Result<()> {
     if precious.is_empty() {
         return Ok(());
     }
-    let shown: Vec<String> = precious.iter().take(5).map(|path| format!("'{}'", path.escape_ascii_controls())).collect();
+    let shown: Vec<String> =
+        precious.iter().take(5).map(|path| format!("'{}'", path.escape_ascii_controls())).collect();
     let more = if precious.len() > 5 { format!(" and {} more", precious.len() - 5) } else { String::new() };
     Err(Error::refused(format!(
         "Ignored files in '{}' are in no commit and would be lost: {}{more}.",

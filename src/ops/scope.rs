@@ -58,10 +58,8 @@ pub fn many<'a>(ctx: &Context, snapshot: &'a Snapshot, arguments: &[String]) -> 
 /// # Errors
 /// Refused, if it is none's.
 pub fn here<'a>(ctx: &Context, snapshot: &'a Snapshot) -> Result<&'a Loaded> {
-    let refused = || {
-        Error::refused("You are not in a session's worktree.")
-            .hint("Name one: `git session list` shows them.")
-    };
+    let refused =
+        || Error::refused("You are not in a session's worktree.").hint("Name one: `git session list` shows them.");
     let top = ctx.repo.worktree_top().ok_or_else(refused)?;
     let worktree = snapshot.worktrees.iter().find(|worktree| worktree.path == top).ok_or_else(refused)?;
     if let Some(name) = &worktree.tie {

@@ -1,7 +1,7 @@
 //! `set`: changes the facts of a session that `create` set.
 
 use crate::error::{Error, Result};
-use crate::ops::{base, scope, Context};
+use crate::ops::{Context, base, scope};
 use crate::session::{EventKind, Priority, State};
 use crate::store::{Loaded, Snapshot, Writer};
 
@@ -32,7 +32,13 @@ pub struct Options {
 ///
 /// # Errors
 /// Usage, refused or contended.
-pub fn set(ctx: &Context, writer: &Writer, snapshot: &Snapshot, session: &Loaded, options: &Options) -> Result<Vec<String>> {
+pub fn set(
+    ctx: &Context,
+    writer: &Writer,
+    snapshot: &Snapshot,
+    session: &Loaded,
+    options: &Options,
+) -> Result<Vec<String>> {
     let new_base = match &options.base {
         None => None,
         Some(text) => {

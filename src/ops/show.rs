@@ -1,10 +1,10 @@
 //! `show`: one session with its documents, diffstat and timeline.
 
 use crate::error::Result;
-use crate::ops::list::{self, Row};
 use crate::ops::Context;
+use crate::ops::list::{self, Row};
 use crate::session::{Event, Name};
-use crate::store::{timeline, Loaded, Snapshot};
+use crate::store::{Loaded, Snapshot, timeline};
 
 /// All that is known of one session.
 #[derive(Debug)]
@@ -39,10 +39,11 @@ pub fn show(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Show
         }
     }
     let timeline = timeline::events(&ctx.repo, session.head).collect::<Result<Vec<_>>>()?;
-    let diffstat = match (row.head, row.base.as_ref().and_then(|(_, fork, tip)| tip.as_ref().map(|tip| tip.id).or(*fork))) {
-        (Some(head), Some(base)) => ctx.repo.diffstat(base, head)?,
-        _ => None,
-    };
+    let diffstat =
+        match (row.head, row.base.as_ref().and_then(|(_, fork, tip)| tip.as_ref().map(|tip| tip.id).or(*fork))) {
+            (Some(head), Some(base)) => ctx.repo.diffstat(base, head)?,
+            _ => None,
+        };
     Ok(Shown { row, documents, timeline, diffstat })
 }
 
@@ -73,13 +74,15 @@ pub fn follow(ctx: &Context, names: &[Name], sink: &mut dyn FnMut(&Name, &Event)
     loop {
         let live = ctx.repo.refs_below(crate::session::name::NAMESPACE)?;
         for (reference, target) in live {
-            let is_timeline = crate::session::Name::of_ref(&reference).is_some() || reference.starts_with(crate::store::done::NAMESPACE);
+            let is_timeline = crate::session::Name::of_ref(&reference).is_some()
+                || reference.starts_with(crate::store::done::NAMESPACE);
             let Some(head) = target.object().filter(|_| is_timeline) else { continue };
             let before = seen.insert(reference.clone(), head);
             if is_first || before == Some(head) {
                 continue;
             }
-            let known: Vec<crate::session::ObjectId> = seen.values().copied().filter(|id| *id != head).chain(before).collect();
+            let known: Vec<crate::session::ObjectId> =
+                seen.values().copied().filter(|id| *id != head).chain(before).collect();
             let mut fresh = Vec::new();
             for event in timeline::events(&ctx.repo, head) {
                 let event = event?;

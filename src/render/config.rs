@@ -9,7 +9,8 @@ pub fn table(settings: &[InForce], paint: Paint) -> String {
     let (key, value) = (widest(|entry| entry.key.len()), widest(|entry| entry.value.chars().count()).min(40));
     let mut text = String::new();
     for entry in settings {
-        let line = format!("{:<key$}  {:<value$}  {}", entry.key, harmless(&entry.value), paint.dim(&harmless(&entry.origin)));
+        let line =
+            format!("{:<key$}  {:<value$}  {}", entry.key, harmless(&entry.value), paint.dim(&harmless(&entry.origin)));
         text.push_str(line.trim_end());
         text.push('\n');
     }

@@ -18,7 +18,11 @@ pub fn plan(plan: &CreatePlan) -> String {
         let verb = if planned.event == EventKind::Adopted { "adopt" } else { "create" };
         text.push_str(&format!("Would {verb} the session '{}':\n", planned.name));
         text.push_str(&format!("  branch    {branch} ({from}) at {}\n", planned.start.to_hex_with_len(8)));
-        text.push_str(&format!("  base      {} at {}\n", planned.base.now.short(), planned.base.tip.id.to_hex_with_len(8)));
+        text.push_str(&format!(
+            "  base      {} at {}\n",
+            planned.base.now.short(),
+            planned.base.tip.id.to_hex_with_len(8)
+        ));
         let place = match &planned.place {
             Place::Worktree(path) => path.display().to_string(),
             Place::Here(path) => format!("{} (switched to the branch)", path.display()),

@@ -7,7 +7,8 @@ use std::path::Path;
 
 /// One stop of the tour.
 pub fn stop(stop: &Stop, paint: Paint) -> String {
-    let mut text = format!("{}\n{}\n", paint.dim(&format!("# {}", stop.title)), paint.bold(&format!("$ {}", stop.command)));
+    let mut text =
+        format!("{}\n{}\n", paint.dim(&format!("# {}", stop.title)), paint.bold(&format!("$ {}", stop.command)));
     for line in stop.output.lines() {
         text.push_str(line);
         text.push('\n');

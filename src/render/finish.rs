@@ -24,7 +24,11 @@ pub fn survey(survey: &Survey, paint: Paint) -> String {
         Some(Forecast::Clean) => text.push_str(&format!("  {}\n", paint.green("it merges cleanly"))),
         Some(Forecast::Nothing) => text.push_str("  there is nothing to merge\n"),
         Some(Forecast::Conflict(paths)) => {
-            text.push_str(&format!("  {}: {}\n", paint.red("it conflicts"), paths.iter().take(5).map(|path| harmless(&path.to_string())).collect::<Vec<_>>().join(", ")));
+            text.push_str(&format!(
+                "  {}: {}\n",
+                paint.red("it conflicts"),
+                paths.iter().take(5).map(|path| harmless(&path.to_string())).collect::<Vec<_>>().join(", ")
+            ));
         }
         None => {}
     }
@@ -64,7 +68,11 @@ pub fn plan(plan: &FinishPlan) -> String {
     }
     if let Some((path, _)) = &survey.worktree {
         match &plan.here_to {
-            Some(target) => text.push_str(&format!("  switch    {} to {}\n", path.display(), target.trim_start_matches("refs/heads/"))),
+            Some(target) => text.push_str(&format!(
+                "  switch    {} to {}\n",
+                path.display(),
+                target.trim_start_matches("refs/heads/")
+            )),
             None => text.push_str(&format!("  remove    {}\n", path.display())),
         }
     }
@@ -90,7 +98,10 @@ pub fn done(done: &Finished, paint: Paint) -> String {
         ));
     }
     if let (State::Abandoned, Some(tip)) = (done.outcome, done.tip) {
-        text.push_str(&format!("  {}\n", paint.dim(&format!("the branch comes back with: git branch {branch} {}", tip.to_hex_with_len(12)))));
+        text.push_str(&format!(
+            "  {}\n",
+            paint.dim(&format!("the branch comes back with: git branch {branch} {}", tip.to_hex_with_len(12)))
+        ));
     }
     for child in &done.children {
         let base = if done.outcome == State::Merged { &done.base } else { branch };

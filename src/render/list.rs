@@ -134,13 +134,13 @@ fn changes(row: &Row, paint: Paint) -> String {
         None => String::new(),
         Some(None) => "?".into(),
         Some(Some(dirty)) => {
-            let parts = [
-                (dirty.conflicted, "U"),
-                (dirty.staged, "S"),
-                (dirty.unstaged, "M"),
-                (dirty.untracked, "?"),
-            ];
-            parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number}{what}")).collect::<Vec<_>>().join(" ")
+            let parts = [(dirty.conflicted, "U"), (dirty.staged, "S"), (dirty.unstaged, "M"), (dirty.untracked, "?")];
+            parts
+                .iter()
+                .filter(|(number, _)| *number > 0)
+                .map(|(number, what)| format!("{number}{what}"))
+                .collect::<Vec<_>>()
+                .join(" ")
         }
     };
     let conflicted = row.dirty.flatten().is_some_and(|dirty| dirty.conflicted > 0);
@@ -159,7 +159,30 @@ fn cut(text: &str, width: usize) -> String {
 
 /// The fields that a template may name.
 pub const FIELDS: [&str; 26] = [
-    "name", "id", "branch", "worktree", "state", "kind", "base", "head", "ahead", "behind", "dirty", "goal", "focus",
-    "owner", "priority", "depends_on", "own", "read_only", "created", "last_synced", "last_activity", "locked", "busy",
-    "merged", "operation", "ended",
+    "name",
+    "id",
+    "branch",
+    "worktree",
+    "state",
+    "kind",
+    "base",
+    "head",
+    "ahead",
+    "behind",
+    "dirty",
+    "goal",
+    "focus",
+    "owner",
+    "priority",
+    "depends_on",
+    "own",
+    "read_only",
+    "created",
+    "last_synced",
+    "last_activity",
+    "locked",
+    "busy",
+    "merged",
+    "operation",
+    "ended",
 ];

@@ -26,7 +26,10 @@ pub fn page(verbs: &[Verb]) -> String {
         page.push_str(&format!(".SS \"git session {}\"\n", escaped(&verb.name)));
         page.push_str(&format!("{}.\n", escaped(&verb.about)));
         if !verb.aliases.is_empty() {
-            page.push_str(&format!("Also: {}.\n", verb.aliases.iter().map(|alias| format!("\\fB{alias}\\fR")).collect::<Vec<_>>().join(", ")));
+            page.push_str(&format!(
+                "Also: {}.\n",
+                verb.aliases.iter().map(|alias| format!("\\fB{alias}\\fR")).collect::<Vec<_>>().join(", ")
+            ));
         }
         for (name, is_required, many, help) in &verb.arguments {
             let dots = if *many { "..." } else { "" };

@@ -31,7 +31,10 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     if let Some(Some(dirty)) = row.dirty.filter(|dirty| dirty.is_some_and(|dirty| dirty.is_uncommitted())) {
         fact(
             "uncommitted",
-            format!("{} staged, {} changed, {} untracked, {} unmerged", dirty.staged, dirty.unstaged, dirty.untracked, dirty.conflicted),
+            format!(
+                "{} staged, {} changed, {} untracked, {} unmerged",
+                dirty.staged, dirty.unstaged, dirty.untracked, dirty.conflicted
+            ),
         );
     }
     fact("merged", row.merged.flatten().map(|merged| merged.as_str().to_owned()).unwrap_or_default());
@@ -46,7 +49,13 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     fact("active", row.last_activity.map(|time| format!("{} ago", time.age(now))).unwrap_or_default());
     for broken in &row.broken {
         let detail = broken.now.as_ref().or(broken.was.as_ref()).map(|text| format!(" ({text})")).unwrap_or_default();
-        text.push_str(&format!("  {} {}{}. {}\n", paint.yellow("!"), broken.kind.as_str(), harmless(&detail), harmless(&broken.remedy)));
+        text.push_str(&format!(
+            "  {} {}{}. {}\n",
+            paint.yellow("!"),
+            broken.kind.as_str(),
+            harmless(&detail),
+            harmless(&broken.remedy)
+        ));
     }
     for (name, document) in &shown.documents {
         text.push_str(&format!("\n{}\n{}\n", paint.dim(&format!("--- {name}")), harmless(document.trim_end())));
@@ -61,7 +70,10 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
         ));
     }
     if shown.timeline.len() > 20 {
-        text.push_str(&format!("  {}\n", paint.dim(&format!("and {} earlier: git session log {}", shown.timeline.len() - 20, row.name))));
+        text.push_str(&format!(
+            "  {}\n",
+            paint.dim(&format!("and {} earlier: git session log {}", shown.timeline.len() - 20, row.name))
+        ));
     }
     text
 }

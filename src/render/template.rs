@@ -34,15 +34,19 @@ pub fn fill(template: &str, row: &Value, known: &[&str]) -> Result<String> {
 fn field(row: &Value, name: &str, known: &[&str]) -> Result<String> {
     let first = name.split('.').next().unwrap_or(name);
     if !known.contains(&first) {
-        return Err(Error::usage(format!("There is no field '{name}'.")).hint(format!("There are: {}.", known.join(", "))));
+        return Err(
+            Error::usage(format!("There is no field '{name}'.")).hint(format!("There are: {}.", known.join(", ")))
+        );
     }
     let value = name.split('.').try_fold(row, |value, part| value.get(part));
     Ok(match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(list)) => {
-            list.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(" ")
-        }
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" "),
         // Of what has a name, the name: `%(base)` is `main`.
         Some(other) => other.get("name").and_then(Value::as_str).map_or_else(|| other.to_string(), str::to_owned),
     })

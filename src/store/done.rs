@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::git::Repo;
 use crate::session::{Event, Name, ObjectId};
-use crate::store::record::{read_at, Loaded};
+use crate::store::record::{Loaded, read_at};
 
 /// Where they live.
 pub const NAMESPACE: &str = "refs/sessions/@done/";

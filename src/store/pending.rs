@@ -72,10 +72,16 @@ impl Pending {
 ///
 /// # Errors
 /// Refused, if objects cannot be written.
-pub fn draft(repo: &Repo, writer: &Writer, reference: &str, stage: Stage, plan: &str, holds: &[ObjectId]) -> Result<Pending> {
+pub fn draft(
+    repo: &Repo,
+    writer: &Writer,
+    reference: &str,
+    stage: Stage,
+    plan: &str,
+    holds: &[ObjectId],
+) -> Result<Pending> {
     let process = Process::current();
-    let message =
-        format!("{}\n\nSession-Operation: {}\n{}", stage.word(), writer.operation, process.to_lines());
+    let message = format!("{}\n\nSession-Operation: {}\n{}", stage.word(), writer.operation, process.to_lines());
     let blob = repo.write_blob(plan.as_bytes())?;
     let tree = repo.edit_tree(None, [("plan.toml", Some(blob))])?;
     let commit = repo.write_commit(&repo.draft_by_us(&writer.identity, message), tree, holds)?;
@@ -94,8 +100,7 @@ pub fn draft(repo: &Repo, writer: &Writer, reference: &str, stage: Stage, plan: 
 /// # Errors
 /// Contended, naming who holds it.
 pub fn claim(repo: &Repo, claims: &[Pending]) -> Result<()> {
-    let mut edits: Vec<Edit> =
-        claims.iter().map(|claim| Edit::create(&claim.reference, claim.commit)).collect();
+    let mut edits: Vec<Edit> = claims.iter().map(|claim| Edit::create(&claim.reference, claim.commit)).collect();
     edits.sort_by(|a, b| a.name.cmp(&b.name));
     repo.transact(&edits, "session: claim").map_err(|error| {
         let held = claims.iter().find_map(|claim| find(repo, &claim.reference).ok().flatten());

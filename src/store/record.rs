@@ -87,7 +87,13 @@ impl Writer {
     ///
     /// # Errors
     /// Refused, if objects cannot be written.
-    pub fn first(&self, repo: &Repo, record: &Record, event: &Event, documents: &[(String, Vec<u8>)]) -> Result<ObjectId> {
+    pub fn first(
+        &self,
+        repo: &Repo,
+        record: &Record,
+        event: &Event,
+        documents: &[(String, Vec<u8>)],
+    ) -> Result<ObjectId> {
         self.write(repo, None, None, record, event, documents)
     }
 

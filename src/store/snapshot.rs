@@ -5,7 +5,7 @@ use crate::git::{Repo, Worktree};
 use crate::session::name::NAMESPACE;
 use crate::session::{Name, ObjectId, Record};
 use crate::store::done;
-use crate::store::record::{read_at, Loaded};
+use crate::store::record::{Loaded, read_at};
 use std::collections::HashMap;
 
 /// One live session, whether or not its record can be understood.
@@ -103,7 +103,11 @@ impl Snapshot {
                 break;
             }
             if let Some(loaded) = self.by_id(id) {
-                return BaseNow { reference: loaded.record.branch.clone(), remote: None, parent: Some(loaded.name.clone()) };
+                return BaseNow {
+                    reference: loaded.record.branch.clone(),
+                    remote: None,
+                    parent: Some(loaded.name.clone()),
+                };
             }
             let Ok(Some(ended)) = done::find(repo, id) else { break };
             if ended.record.state != crate::session::State::Merged {

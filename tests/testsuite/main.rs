@@ -15,6 +15,7 @@ mod list;
 mod log;
 mod move_;
 mod path;
+mod recovery;
 mod rename;
 mod salvage;
 mod set;

@@ -1,8 +1,8 @@
 //! Refs through `git update-ref --stdin` and `git for-each-ref`.
 
 use crate::error::{Context, Error, Result};
-use crate::git::refs::{Edit, Expect, New, Target};
 use crate::git::Repo;
+use crate::git::refs::{Edit, Expect, New, Target};
 use crate::host::process::Conversation;
 use crate::session::ObjectId;
 use std::io::BufRead;
@@ -10,11 +10,8 @@ use std::path::Path;
 
 /// All refs that match the patterns of `git for-each-ref`, sorted by name.
 pub(super) fn list(repo: &Repo, patterns: &[&str]) -> Result<Vec<(String, Target)>> {
-    let output = repo
-        .git()
-        .args(["for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)"])
-        .args(patterns)
-        .run_ok()?;
+    let output =
+        repo.git().args(["for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)"]).args(patterns).run_ok()?;
     let mut refs = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let mut fields = line.split('\0');

@@ -123,7 +123,9 @@ impl Repo {
     pub fn find_ref(&self, name: &str) -> Result<Option<Target>> {
         match self.backend {
             Backend::Files => files::find(&self.inner, name),
-            Backend::Binary => Ok(child::list(self, &[name])?.into_iter().find(|(found, _)| found == name).map(|(_, t)| t)),
+            Backend::Binary => {
+                Ok(child::list(self, &[name])?.into_iter().find(|(found, _)| found == name).map(|(_, t)| t))
+            }
         }
     }
 

@@ -1,15 +1,15 @@
 //! Making what was planned: claim, then branch and record in one transaction, then the worktree. A failure takes back
 //! what was made.
 
-use super::{BranchFrom, Created, CreatePlan, Outcome, Place, Planned, Uncommitted};
+use super::{BranchFrom, CreatePlan, Created, Outcome, Place, Planned, Uncommitted};
 use crate::error::{Error, Result};
 use crate::git::hooks::Ran;
 use crate::git::worktrees::Head;
-use crate::git::{hooks, Edit, Repo, Worktree};
+use crate::git::{Edit, Repo, Worktree, hooks};
+use crate::ops::Context;
 use crate::ops::journal::create::CreateStep;
 use crate::ops::journal::{self, Plan};
-use crate::ops::Context;
-use crate::store::{retry, Writer};
+use crate::store::{Writer, retry};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -24,7 +24,8 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outco
     let siblings = ctx.repo.worktrees()?;
     let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings };
     let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
-    let jobs = plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
+    let jobs =
+        plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
     let mut sessions: Vec<_> = jobs
         .into_par_iter()
         .with_max_len(1)
@@ -101,7 +102,9 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         }
         Err(error) => Err(match journal::create::take_back(repo, claim, &step) {
             Ok(_) => error,
-            Err(also) => error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line())),
+            Err(also) => {
+                error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line()))
+            }
         }),
     }
 }
@@ -247,7 +250,10 @@ fn set_aside(
     };
     let names: Vec<&str> = sessions.iter().map(|planned| planned.name.as_str()).collect();
     let git = || ctx.repo.git_in(top);
-    git().args(["stash", "push", "--quiet", "--include-untracked", "-m"]).arg(format!("session {}", names.join(" "))).run_ok()?;
+    git()
+        .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
+        .arg(format!("session {}", names.join(" ")))
+        .run_ok()?;
     let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
     if !carry {
         warnings.push(format!(

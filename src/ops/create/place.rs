@@ -18,8 +18,10 @@ pub fn of(ctx: &Context, name: &Name, branch: &str) -> Result<PathBuf> {
         _ => DEFAULT.to_owned(),
     };
     if !["{name}", "{branch}", "{slug}"].iter().any(|part| template.contains(part)) {
-        return Err(Error::refused(format!("The setting `session.path` is '{template}': the same place for all sessions."))
-            .hint("Put `{name}` into it: `git config session.path '../{repo}-sessions/{name}'`."));
+        return Err(Error::refused(format!(
+            "The setting `session.path` is '{template}': the same place for all sessions."
+        ))
+        .hint("Put `{name}` into it: `git config session.path '../{repo}-sessions/{name}'`."));
     }
     let filled = template
         .replace("{repo}", &repository_name(ctx))
@@ -82,14 +84,15 @@ pub fn normal(path: &Path) -> PathBuf {
 /// Refused, with what is in the way.
 pub fn require_free(path: &Path) -> Result<()> {
     let taken = |what: &str| {
-        Err(Error::refused(format!("The place '{}' is taken: {what}.", path.display())).hint(
-            "Move that away, give the session another name, or set `session.path` to another place.",
-        ))
+        Err(Error::refused(format!("The place '{}' is taken: {what}.", path.display()))
+            .hint("Move that away, give the session another name, or set `session.path` to another place."))
     };
     match path.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return taken("a file is in its way"),
-        Err(error) => return Err(Error::refused(format!("The place '{}' cannot be used.", path.display())).because(error)),
+        Err(error) => {
+            return Err(Error::refused(format!("The place '{}' cannot be used.", path.display())).because(error));
+        }
         Ok(meta) if meta.is_dir() => match path.read_dir().map(|mut entries| entries.next().is_none()) {
             Ok(true) => {}
             _ => return taken("there is a directory with something in it"),

@@ -1,9 +1,9 @@
 //! The plan of `create`: everything is looked up and refused before anything is made.
 
-use super::{place, BranchFrom, CreatePlan, Options, Place, Planned, Uncommitted};
+use super::{BranchFrom, CreatePlan, Options, Place, Planned, Uncommitted, place};
 use crate::error::{Context as _, Error, Result};
 use crate::git::worktrees::Head;
-use crate::ops::{base, scope, Context};
+use crate::ops::{Context, base, scope};
 use crate::session::name::next_free;
 use crate::session::{EventKind, Name, ObjectId, Record};
 use crate::store::snapshot::BaseNow;
@@ -147,8 +147,9 @@ fn one(
         _ => None,
     });
     // `--here` on a branch that is no base makes a session of that branch.
-    let adopted_here =
-        here_branch.clone().filter(|branch| options.start.is_none() && options.branch.is_none() && *branch != base.now.reference);
+    let adopted_here = here_branch
+        .clone()
+        .filter(|branch| options.start.is_none() && options.branch.is_none() && *branch != base.now.reference);
     let branch = match (&adopted_here, &options.branch) {
         (Some(branch), _) => branch.clone(),
         (None, Some(branch)) => full_branch(branch)?,
@@ -159,7 +160,11 @@ fn one(
             .hint("Give the session another name, or its branch with `--branch`."));
     }
     if let Some(owner) = snapshot.readable().find(|loaded| loaded.record.branch == branch) {
-        return Err(Error::refused(format!("The branch '{}' is that of the session '{}'.", base::short_name(&branch), owner.name)));
+        return Err(Error::refused(format!(
+            "The branch '{}' is that of the session '{}'.",
+            base::short_name(&branch),
+            owner.name
+        )));
     }
     let explicit_start = match &options.start {
         Some(text) => Some(match base::named(ctx, snapshot, text)? {
@@ -254,14 +259,16 @@ pub(crate) fn branch_prefix(ctx: &Context) -> String {
         return prefix;
     }
     let user = ctx.repo.setting("user.name").unwrap_or_default();
-    let user = crate::session::name::propose(&user).map_or_else(|| "user".to_owned(), |name| name.as_str().replace('/', "-"));
+    let user =
+        crate::session::name::propose(&user).map_or_else(|| "user".to_owned(), |name| name.as_str().replace('/', "-"));
     prefix.replace("{user}", &user)
 }
 
 fn full_branch(text: &str) -> Result<String> {
     let short = text.strip_prefix("refs/heads/").unwrap_or(text);
     let name = Name::parse(short).map_err(|error| {
-        let mut copy = Error::usage(format!("'{}' is no name for a branch.", short.escape_default())).because(error.one_line());
+        let mut copy =
+            Error::usage(format!("'{}' is no name for a branch.", short.escape_default())).because(error.one_line());
         for hint in error.hints() {
             copy = copy.hint(hint);
         }
@@ -322,7 +329,12 @@ fn exclude_line(ctx: &Context, path: &std::path::Path) -> Option<String> {
     Some(format!("/{first}/"))
 }
 
-fn uncommitted(ctx: &Context, options: &Options, here: Option<PathBuf>, warnings: &mut Vec<String>) -> Result<Uncommitted> {
+fn uncommitted(
+    ctx: &Context,
+    options: &Options,
+    here: Option<PathBuf>,
+    warnings: &mut Vec<String>,
+) -> Result<Uncommitted> {
     let Some(top) = here.filter(|_| !options.here) else {
         if options.stash || options.carry {
             return Err(Error::usage("`--stash` and `--carry` need a worktree to take uncommitted work from."));

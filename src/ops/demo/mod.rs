@@ -43,7 +43,8 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
     let repo = place.join("shop");
     let git = |args: &[&str]| git_at(&place).args(args).run_ok();
     git(&["init", "--quiet", "--initial-branch=main", "shop"])?;
-    std::fs::write(repo.join(".git").join(MARK), "made by `git session demo`\n").or_refuse(|| "The playground could not be marked.")?;
+    std::fs::write(repo.join(".git").join(MARK), "made by `git session demo`\n")
+        .or_refuse(|| "The playground could not be marked.")?;
     for (key, value) in [
         ("user.name", "Demo"),
         ("user.email", "demo@example.com"),
@@ -73,11 +74,27 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
     }
     tour.stop(&repo, "See them all: commits ahead and behind, what is uncommitted", &["list"])?;
     tour.stop(&repo, "Look at one: its goal, its commits, everything that happened to it", &["show", "search"])?;
-    tour.stop(&repo, "Merge one that is done; its worktree and branch go, its record stays", &["finish", "docs-tour", "--merge"])?;
-    tour.refused(&repo, "`cart-total` and `checkout` changed the same lines: the first one merges", &["finish", "cart-total", "--merge"])?;
-    tour.refused(&repo, "... and the second is refused before anything is touched", &["finish", "checkout", "--merge"])?;
+    tour.stop(
+        &repo,
+        "Merge one that is done; its worktree and branch go, its record stays",
+        &["finish", "docs-tour", "--merge"],
+    )?;
+    tour.refused(
+        &repo,
+        "`cart-total` and `checkout` changed the same lines: the first one merges",
+        &["finish", "cart-total", "--merge"],
+    )?;
+    tour.refused(
+        &repo,
+        "... and the second is refused before anything is touched",
+        &["finish", "checkout", "--merge"],
+    )?;
     tour.stop(&repo, "What has ended is remembered", &["list", "--ended"])?;
-    tour.git(&repo, "All of it is in git: a timeline is an ordinary log", &["log", "--oneline", "refs/sessions/checkout"])?;
+    tour.git(
+        &repo,
+        "All of it is in git: a timeline is an ordinary log",
+        &["log", "--oneline", "refs/sessions/checkout"],
+    )?;
     Ok(repo)
 }
 

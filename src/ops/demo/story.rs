@@ -22,19 +22,28 @@ pub(super) const HISTORY: [Commit; 5] = [
         author: LIN,
         subject: "Add items and the cart",
         files: &[
-            ("shop/item.py", "class Item:\n    def __init__(self, name, price, count=1):\n        self.name = name\n        self.price = price\n        self.count = count\n"),
+            (
+                "shop/item.py",
+                "class Item:\n    def __init__(self, name, price, count=1):\n        self.name = name\n        self.price = price\n        self.count = count\n",
+            ),
             ("shop/cart.py", CART),
         ],
     },
     Commit {
         author: ADA,
         subject: "Find items by name",
-        files: &[("shop/search.py", "def find(items, name):\n    return [item for item in items if item.name == name]\n")],
+        files: &[(
+            "shop/search.py",
+            "def find(items, name):\n    return [item for item in items if item.name == name]\n",
+        )],
     },
     Commit {
         author: LIN,
         subject: "Test the cart",
-        files: &[("tests/test_cart.py", "from shop.cart import total\n\n\ndef test_empty():\n    assert total([]) == 0\n")],
+        files: &[(
+            "tests/test_cart.py",
+            "from shop.cart import total\n\n\ndef test_empty():\n    assert total([]) == 0\n",
+        )],
     },
     Commit {
         author: ADA,
@@ -57,12 +66,18 @@ pub(super) const WORK: [(&str, &[Commit]); 4] = [
             Commit {
                 author: ADA,
                 subject: "Round the total to cents",
-                files: &[("shop/cart.py", "def total(items):\n    amount = 0\n    for item in items:\n        amount += item.price * item.count\n    return round(amount, 2)\n")],
+                files: &[(
+                    "shop/cart.py",
+                    "def total(items):\n    amount = 0\n    for item in items:\n        amount += item.price * item.count\n    return round(amount, 2)\n",
+                )],
             },
             Commit {
                 author: ADA,
                 subject: "Test rounding",
-                files: &[("tests/test_cart.py", "from shop.cart import total\nfrom shop.item import Item\n\n\ndef test_empty():\n    assert total([]) == 0\n\n\ndef test_cents():\n    assert total([Item('pin', 0.1, 3)]) == 0.3\n")],
+                files: &[(
+                    "tests/test_cart.py",
+                    "from shop.cart import total\nfrom shop.item import Item\n\n\ndef test_empty():\n    assert total([]) == 0\n\n\ndef test_cents():\n    assert total([Item('pin', 0.1, 3)]) == 0.3\n",
+                )],
             },
         ],
     ),
@@ -71,7 +86,10 @@ pub(super) const WORK: [(&str, &[Commit]); 4] = [
         &[Commit {
             author: LIN,
             subject: "Add shipping",
-            files: &[("shop/cart.py", "SHIPPING = 4.9\n\n\ndef total(items):\n    amount = 0\n    for item in items:\n        amount += item.price * item.count\n    return amount + SHIPPING\n")],
+            files: &[(
+                "shop/cart.py",
+                "SHIPPING = 4.9\n\n\ndef total(items):\n    amount = 0\n    for item in items:\n        amount += item.price * item.count\n    return amount + SHIPPING\n",
+            )],
         }],
     ),
     (
@@ -79,7 +97,10 @@ pub(super) const WORK: [(&str, &[Commit]); 4] = [
         &[Commit {
             author: ADA,
             subject: "Ignore case",
-            files: &[("shop/search.py", "def find(items, name):\n    name = name.casefold()\n    return [item for item in items if item.name.casefold() == name]\n")],
+            files: &[(
+                "shop/search.py",
+                "def find(items, name):\n    name = name.casefold()\n    return [item for item in items if item.name.casefold() == name]\n",
+            )],
         }],
     ),
     (
@@ -87,7 +108,10 @@ pub(super) const WORK: [(&str, &[Commit]); 4] = [
         &[Commit {
             author: LIN,
             subject: "Describe the modules",
-            files: &[("README.md", "# Shop\n\nA small shop.\n\n## Tour\n\n- `shop/cart.py`: what an order costs\n- `shop/search.py`: finding items\n\n## Tests\n\n    python -m pytest\n")],
+            files: &[(
+                "README.md",
+                "# Shop\n\nA small shop.\n\n## Tour\n\n- `shop/cart.py`: what an order costs\n- `shop/search.py`: finding items\n\n## Tests\n\n    python -m pytest\n",
+            )],
         }],
     ),
 ];

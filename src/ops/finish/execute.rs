@@ -1,11 +1,11 @@
 //! Ending a session: the base first, once; then the session as a unit.
 
-use super::{integrate, FinishPlan, Finished, MergePlan, Mode};
+use super::{FinishPlan, Finished, MergePlan, Mode, integrate};
 use crate::error::{Error, Result};
 use crate::git::hooks::{self, Ran};
 use crate::ops::journal::end::{self, BaseStep, EndStep};
 use crate::ops::journal::{self, Plan};
-use crate::ops::{base, Context};
+use crate::ops::{Context, base};
 use crate::session::{Name, ObjectId, State};
 use crate::store::pending;
 use crate::store::{Loaded, Snapshot, Writer};
@@ -37,6 +37,7 @@ pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message:
 pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finished> {
     let repo = &ctx.repo;
     let survey = &plan.survey;
+    journal::refuse_held(repo, [survey.name.pending(), base_claim(&plan)].iter().map(String::as_str))?;
     let _held = journal::hold(repo, writer)?;
     let top = plan
         .merge
@@ -53,7 +54,11 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
     let mut wanted = vec![(survey.name.pending(), Plan::End(step.clone()), survey.tip.into_iter().collect())];
     let base_move = plan.merge.as_ref().zip(new).filter(|(merge, new)| merge.old != Some(*new));
     if let Some((merge, new)) = base_move {
-        wanted.push((base_claim(&plan), Plan::Base(base_step(&plan, merge, new)), merge.old.into_iter().chain([new]).collect()));
+        wanted.push((
+            base_claim(&plan),
+            Plan::Base(base_step(&plan, merge, new)),
+            merge.old.into_iter().chain([new]).collect(),
+        ));
     }
     let claims = journal::claim(repo, writer, &wanted)?;
     let release_all = |error: Error| {
@@ -64,15 +69,17 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
         }
     };
     if repo.ref_id(&survey.branch)? != survey.tip {
-        return Err(release_all(Error::contended(format!("'{}' got new commits at the same moment.", survey.name))
-            .hint("Run it again.")));
+        return Err(release_all(
+            Error::contended(format!("'{}' got new commits at the same moment.", survey.name)).hint("Run it again."),
+        ));
     }
     // The plan was made before the claim: another session may have landed in between.
     if let Some((merge, _)) = base_move
         && repo.ref_id(&survey.base.reference)? != merge.old
     {
-        return Err(release_all(Error::contended(format!("'{}' has moved at the same moment.", survey.base.short()))
-            .hint("Run it again.")));
+        return Err(release_all(
+            Error::contended(format!("'{}' has moved at the same moment.", survey.base.short())).hint("Run it again."),
+        ));
     }
     if let Some((merge, new)) = base_move {
         let message = format!("session finish: {} of {}", merge.strategy.as_str(), survey.name);
@@ -155,14 +162,18 @@ fn end_step(plan: &FinishPlan, new: Option<ObjectId>, repo: &crate::git::Repo) -
     let survey = &plan.survey;
     let short = base::short_name(&survey.branch);
     let (state, what) = match (&plan.merge, new) {
-        (Some(merge), Some(new)) => {
-            (State::Merged, format!("into {} at {} ({})", survey.base.short(), repo.short(new), merge.strategy.as_str()))
-        }
+        (Some(merge), Some(new)) => (
+            State::Merged,
+            format!("into {} at {} ({})", survey.base.short(), repo.short(new), merge.strategy.as_str()),
+        ),
         _ if plan.mode == Mode::Keep => (State::Kept, format!("as branch {short}")),
-        _ => (State::Abandoned, match survey.tip {
-            Some(tip) => format!("at {}", repo.short(tip)),
-            None => "without a branch".into(),
-        }),
+        _ => (
+            State::Abandoned,
+            match survey.tip {
+                Some(tip) => format!("at {}", repo.short(tip)),
+                None => "without a branch".into(),
+            },
+        ),
     };
     let text = |path: &std::path::PathBuf| {
         path.to_str().map(str::to_owned).ok_or_else(|| Error::refused(format!("'{}' is not UTF-8.", path.display())))

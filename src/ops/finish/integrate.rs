@@ -2,9 +2,9 @@
 
 use super::{MergePlan, Strategy, Survey};
 use crate::error::{Context as _, Error, Result};
+use crate::git::Repo;
 use crate::git::hooks::{self, Ran};
 use crate::git::merge::Merged;
-use crate::git::Repo;
 use crate::session::ObjectId;
 use std::path::Path;
 
@@ -12,7 +12,14 @@ use std::path::Path;
 ///
 /// # Errors
 /// Conflicts or refused: only objects that nothing holds have been written then.
-pub(super) fn result(repo: &Repo, survey: &Survey, plan: &MergePlan, tip: ObjectId, top: &Path, operation: &str) -> Result<ObjectId> {
+pub(super) fn result(
+    repo: &Repo,
+    survey: &Survey,
+    plan: &MergePlan,
+    tip: ObjectId,
+    top: &Path,
+    operation: &str,
+) -> Result<ObjectId> {
     if let Some(ready) = plan.ready {
         return Ok(ready);
     }
@@ -79,8 +86,19 @@ fn replay(repo: &Repo, plan: &MergePlan) -> Result<ObjectId> {
 }
 
 /// The hooks that `git merge` and `git commit` would run over a message, each of which may refuse.
-fn ask_hooks(repo: &Repo, top: &Path, operation: &str, tree: ObjectId, message: String, source: &str) -> Result<String> {
-    let names = if source == "merge" { ["pre-merge-commit", "prepare-commit-msg", "commit-msg"] } else { ["pre-commit", "prepare-commit-msg", "commit-msg"] };
+fn ask_hooks(
+    repo: &Repo,
+    top: &Path,
+    operation: &str,
+    tree: ObjectId,
+    message: String,
+    source: &str,
+) -> Result<String> {
+    let names = if source == "merge" {
+        ["pre-merge-commit", "prepare-commit-msg", "commit-msg"]
+    } else {
+        ["pre-commit", "prepare-commit-msg", "commit-msg"]
+    };
     if !names.iter().any(|name| hooks::path(repo, top, name).exists()) {
         return Ok(message);
     }

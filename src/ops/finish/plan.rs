@@ -3,9 +3,9 @@
 use super::{FinishPlan, Forecast, MergePlan, Mode, Strategy, Survey};
 use crate::error::{Error, Result};
 use crate::git::merge::{Merged, Scratch};
-use crate::git::{status, Repo};
+use crate::git::{Repo, status};
 use crate::ops::journal::end::require_followable;
-use crate::ops::{base, removal, Context};
+use crate::ops::{Context, base, removal};
 use crate::session::{BString, ObjectId};
 use crate::store::{Loaded, Snapshot};
 
@@ -74,14 +74,19 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
             base::short_name(&branch),
             base::short_name(&survey.branch)
         ))
-        .hint(format!("`git -C {} switch {}` goes back.", tree.path.display(), base::short_name(&survey.branch))));
+        .hint(format!(
+            "`git -C {} switch {}` goes back.",
+            tree.path.display(),
+            base::short_name(&survey.branch)
+        )));
     }
     if mode != Mode::Abandon && survey.tip.is_none() {
         return Err(Error::refused(format!("The branch '{}' is gone.", base::short_name(&survey.branch)))
             .hint(format!("`git branch {} <commit>` makes it again; `git session finish {name} --abandon` ends the session without it.", base::short_name(&survey.branch))));
     }
     let own = snapshot.worktree_of(session).map(|tree| &tree.path);
-    let has_it = |tree: &&crate::git::Worktree| Some(&tree.path) != own && tree.branch().as_ref() == Some(&survey.branch);
+    let has_it =
+        |tree: &&crate::git::Worktree| Some(&tree.path) != own && tree.branch().as_ref() == Some(&survey.branch);
     if mode != Mode::Keep
         && let Some(other) = snapshot.worktrees.iter().find(has_it)
     {
@@ -89,7 +94,9 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         return Err(Error::refused(format!("The branch '{short}' is checked out at '{}' too.", other.path.display()))
             .hint(format!("`git -C {} switch --detach` lets go of it there.", other.path.display())));
     }
-    if let Some(operation) = snapshot.worktree_of(session).filter(|tree| !tree.is_missing).and_then(crate::git::Worktree::operation) {
+    if let Some(operation) =
+        snapshot.worktree_of(session).filter(|tree| !tree.is_missing).and_then(crate::git::Worktree::operation)
+    {
         return Err(Error::refused(format!("'{name}' is in the middle of a {operation}."))
             .hint(format!("`git {operation} --continue` or `--abort` in its worktree ends it.")));
     }
@@ -100,8 +107,9 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
     }
     if mode == Mode::Abandon && !survey.children.is_empty() {
         let children: Vec<String> = survey.children.iter().map(|child| format!("'{child}'")).collect();
-        return Err(Error::refused(format!("Sessions are stacked on '{name}': {}.", children.join(", ")))
-            .hint(format!("`git session set {} --base {}` gives one another base.", survey.children[0], survey.base.short())));
+        return Err(Error::refused(format!("Sessions are stacked on '{name}': {}.", children.join(", "))).hint(
+            format!("`git session set {} --base {}` gives one another base.", survey.children[0], survey.base.short()),
+        ));
     }
     let here_to = here_to(ctx, snapshot, session, &survey)?;
     if let Some(worktree) = snapshot.worktree_of(session)
@@ -127,7 +135,8 @@ fn here_to(ctx: &Context, snapshot: &Snapshot, session: &Loaded, survey: &Survey
             .hint(format!("`git -C {} {operation} --continue` or `--abort` ends it.", worktree.path.display())));
     }
     let reference = &survey.base.reference;
-    let is_elsewhere = snapshot.worktrees.iter().any(|tree| tree.path != worktree.path && tree.branch().as_ref() == Some(reference));
+    let is_elsewhere =
+        snapshot.worktrees.iter().any(|tree| tree.path != worktree.path && tree.branch().as_ref() == Some(reference));
     if ctx.repo.ref_id(reference)?.is_some() && !is_elsewhere {
         return Ok(Some(reference.clone()));
     }
@@ -178,7 +187,10 @@ fn merge(
                         survey.base.short(),
                         commits(survey.behind.unwrap_or(0))
                     ))
-                    .hint(format!("`git session finish {} --merge --strategy rebase` puts its commits on top first.", survey.name)));
+                    .hint(format!(
+                        "`git session finish {} --merge --strategy rebase` puts its commits on top first.",
+                        survey.name
+                    )));
                 }
                 plan.ready = Some(tip);
                 new_tree_commit = Some(tip);
@@ -244,8 +256,11 @@ pub(super) fn replay_in_memory(
             },
             [] => return Err(Error::refused("A commit without a parent cannot be replayed.")),
             _ => {
-                return Err(Error::refused(format!("The session has the merge commit {}, which cannot be replayed.", repo.short(*id)))
-                    .hint("`--strategy no-ff` or `--strategy squash` takes merges as they are."));
+                return Err(Error::refused(format!(
+                    "The session has the merge commit {}, which cannot be replayed.",
+                    repo.short(*id)
+                ))
+                .hint("`--strategy no-ff` or `--strategy squash` takes merges as they are."));
             }
         }
     }

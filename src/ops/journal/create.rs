@@ -1,12 +1,12 @@
 //! The steps of `create`, and how they are taken back.
 
 use crate::error::{Context as _, Result};
-use crate::git::worktrees::{bytes_of_path, Worktree};
+use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::git::{Edit, Repo};
 use crate::ops::Context;
 use crate::session::{BString, Name, ObjectId};
-use crate::store::pending::Pending;
 use crate::store::Writer;
+use crate::store::pending::Pending;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,11 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
     }
     let is_complete = has_record
         && worktree.as_ref().is_some_and(|worktree| {
-            if step.here { worktree.branch().as_deref() == Some(&step.branch) } else { worktree.git_dir.join("index").exists() }
+            if step.here {
+                worktree.branch().as_deref() == Some(&step.branch)
+            } else {
+                worktree.git_dir.join("index").exists()
+            }
         });
     if let Some(worktree) = worktree.filter(|_| is_complete) {
         if worktree.tie.as_ref() != Some(&name) {

@@ -7,13 +7,13 @@
 use crate::error::{Context as _, Error, Result};
 use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
-use crate::git::worktrees::{path_of_bytes, Head};
-use crate::git::{status, Edit, New, Repo, Worktree};
+use crate::git::worktrees::{Head, path_of_bytes};
+use crate::git::{Edit, New, Repo, Worktree, status};
 use crate::ops::Context;
 use crate::session::{BString, EventKind, Name, ObjectId, State};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::{self, Pending, Stage};
-use crate::store::{done, record, retry, Loaded, Writer};
+use crate::store::{Loaded, Writer, done, record, retry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -173,7 +173,13 @@ fn commit(
 }
 
 /// The last record, as it lies in `@done`.
-fn end_record(repo: &Repo, writer: &Writer, step: &EndStep, before: &Loaded, salvage: Option<ObjectId>) -> Result<ObjectId> {
+fn end_record(
+    repo: &Repo,
+    writer: &Writer,
+    step: &EndStep,
+    before: &Loaded,
+    salvage: Option<ObjectId>,
+) -> Result<ObjectId> {
     let kind = match step.state {
         State::Merged => EventKind::Merged,
         State::Kept => EventKind::Kept,
@@ -228,7 +234,10 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
     let git = || repo.git_in(&worktree.path);
     let mut salvage = None;
     if step.state == State::Abandoned && status::dirty(&worktree.path)?.is_uncommitted() {
-        git().args(["stash", "push", "--quiet", "--include-untracked", "-m"]).arg(format!("session {}", step.name)).run_ok()?;
+        git()
+            .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
+            .arg(format!("session {}", step.name))
+            .run_ok()?;
         let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
         salvage = ObjectId::from_hex(stash.as_bytes()).ok();
     }
@@ -244,7 +253,9 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
                 // Somebody may have stashed meanwhile.
                 Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
                 Ok(_) => {}
-                Err(_) => return Err(error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`."))),
+                Err(_) => {
+                    return Err(error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`.")));
+                }
             }
         }
         return Err(error.hint("Commit, stash or move what is in the way, then run it again."));
@@ -359,11 +370,12 @@ fn require_still(worktree: &Worktree) -> Result<()> {
             .hint(format!("`git -C {place} {operation} --continue` or `--abort` ends it.")));
     }
     if worktree.is_busy() {
-        return Err(Error::contended(format!("The base is checked out at '{place}', whose index is locked."))
-            .hint(format!(
+        return Err(Error::contended(format!("The base is checked out at '{place}', whose index is locked.")).hint(
+            format!(
                 "Run it again when git is done there; if no git is running, delete '{}'.",
                 worktree.git_dir.join("index.lock").display()
-            )));
+            ),
+        ));
     }
     Ok(())
 }
@@ -372,7 +384,13 @@ fn require_still(worktree: &Worktree) -> Result<()> {
 ///
 /// # Errors
 /// As [`require_followable`].
-pub fn require_followable_tree(repo: &Repo, scratch: &Scratch, worktree: &Worktree, old: ObjectId, tree: ObjectId) -> Result<()> {
+pub fn require_followable_tree(
+    repo: &Repo,
+    scratch: &Scratch,
+    worktree: &Worktree,
+    old: ObjectId,
+    tree: ObjectId,
+) -> Result<()> {
     require_still(worktree)?;
     refuse_in_the_way(worktree, &repo.differing_paths(Some(scratch), old, tree)?)
 }
@@ -431,7 +449,9 @@ pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep,
         let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
         return Err(match back {
             Ok(_) => error,
-            Err(also) => error.hint(format!("'{}' could not be put back: {}.", worktree.path.display(), also.one_line())),
+            Err(also) => {
+                error.hint(format!("'{}' could not be put back: {}.", worktree.path.display(), also.one_line()))
+            }
         });
     }
     Ok(next)
@@ -521,9 +541,9 @@ fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectI
             let output = git().args(["hash-object", "--path"]).arg(path_of_bytes(&path)).arg("--").arg(&file).run()?;
             ObjectId::from_hex(output.text().as_bytes()).ok()
         } else if file.symlink_metadata().is_ok() {
-            std::fs::read_link(&file).ok().and_then(|target| {
-                repo.write_blob(&crate::git::worktrees::bytes_of_path(&target)).ok()
-            })
+            std::fs::read_link(&file)
+                .ok()
+                .and_then(|target| repo.write_blob(&crate::git::worktrees::bytes_of_path(&target)).ok())
         } else {
             None
         };

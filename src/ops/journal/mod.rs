@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::git::{Edit, Repo};
 use crate::host::witness::{Hold, Liveness};
 use crate::ops::Context;
-use crate::store::pending::{self, Pending, Stage};
 use crate::store::Writer;
+use crate::store::pending::{self, Pending, Stage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -81,13 +81,45 @@ pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
 ///
 /// # Errors
 /// Contended, naming who holds it.
-pub fn claim(repo: &Repo, writer: &Writer, wanted: &[(String, Plan, Vec<crate::session::ObjectId>)]) -> Result<Vec<Pending>> {
+pub fn claim(
+    repo: &Repo,
+    writer: &Writer,
+    wanted: &[(String, Plan, Vec<crate::session::ObjectId>)],
+) -> Result<Vec<Pending>> {
+    refuse_held(repo, wanted.iter().map(|(reference, _, _)| reference.as_str()))?;
     let mut claims = Vec::with_capacity(wanted.len());
     for (reference, plan, holds) in wanted {
         claims.push(pending::draft(repo, writer, reference, Stage::Claimed, &plan.to_toml()?, holds)?);
     }
     pending::claim(repo, &claims)?;
     Ok(claims)
+}
+
+/// Refuses where somebody is at work on one of these, before anything is written.
+///
+/// # Errors
+/// Contended, naming who.
+pub fn refuse_held<'a>(repo: &Repo, references: impl Iterator<Item = &'a str>) -> Result<()> {
+    for reference in references {
+        if let Some(held) = pending::find(repo, reference)? {
+            return Err(pending::is_held(&held));
+        }
+    }
+    Ok(())
+}
+
+/// As [`is_dead`], but a child that outlived its parent gets a moment to end: it is about to, since nobody listens.
+fn is_dead_by_now(repo: &Repo, pending: &Pending) -> bool {
+    for _ in 0..60 {
+        if is_dead(repo, pending) {
+            return true;
+        }
+        if pending.liveness() != Liveness::Dead {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
 }
 
 /// Whether an operation can be proved to be dead.
@@ -120,11 +152,12 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     let repo = &ctx.repo;
     remove_stale_locks(repo);
     for dead in pending::all(repo)? {
-        if !is_dead(repo, &dead) {
+        if !is_dead_by_now(repo, &dead) {
             continue;
         }
         // Whoever swaps the dead claim for his own does the mending.
-        let mine = pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
+        let mine =
+            pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
         match repo.transact(&[Edit::update(&dead.reference, dead.commit, mine.commit)], "session: recover") {
             Err(error) if error.is_contended() => continue,
             outcome => outcome?,
@@ -144,8 +177,19 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     Ok(())
 }
 
-/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process.
+/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process. So do holds
+/// that nobody has, and what was scratch of an operation.
 fn remove_stale_locks(repo: &Repo) {
+    for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else {
+            continue;
+        };
+        let is_ours = operation.len() == 32 && matches!(kind, "lock" | "message" | "index" | "index.lock");
+        if is_ours && entry.metadata().is_ok_and(|meta| is_old(&meta)) && Hold::is_free(&hold_path(repo, operation)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
     let mut folders = vec![repo.common_dir().join("refs/sessions")];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = folder.read_dir() else { continue };

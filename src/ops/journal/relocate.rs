@@ -5,7 +5,7 @@ use crate::git::{Edit, Repo};
 use crate::ops::Context;
 use crate::session::{EventKind, Name, ObjectId};
 use crate::store::pending::Pending;
-use crate::store::{record, retry, Writer};
+use crate::store::{Writer, record, retry};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -70,7 +70,9 @@ pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &RelocateStep) -
             repo.git().args(["worktree", "repair"]).arg(&new).run_ok()?;
         }
     }
-    if from != to && let Some(git_dir) = &step.git_dir {
+    if from != to
+        && let Some(git_dir) = &step.git_dir
+    {
         repo.tie(std::path::Path::new(git_dir), &to)?;
     }
     move_record(repo, writer, step, &from, &to)?;
@@ -92,7 +94,8 @@ fn move_record(repo: &Repo, writer: &Writer, step: &RelocateStep, from: &Name, t
                 Some(parked) => {
                     let head = parked.head;
                     let message = format!("[{to}] renamed: from {from}");
-                    return repo.transact(&[Edit::delete(&between, head), Edit::create(to.reference(), head)], &message);
+                    return repo
+                        .transact(&[Edit::delete(&between, head), Edit::create(to.reference(), head)], &message);
                 }
                 None => return Err(Error::refused(format!("The session '{from}' has ended meanwhile."))),
             },
@@ -138,10 +141,15 @@ pub fn reverse(repo: &Repo, claim: &Pending, step: &RelocateStep) -> Result<()> 
             repo.git().args(["worktree", "move"]).arg(&new).arg(&old).run_ok()?;
         }
     }
-    if from != to && let Some(git_dir) = &step.git_dir {
+    if from != to
+        && let Some(git_dir) = &step.git_dir
+    {
         repo.tie(std::path::Path::new(git_dir), &from)?;
     }
-    if step.branch.0 != step.branch.1 && repo.ref_id(&step.branch.0)?.is_none() && repo.ref_id(&step.branch.1)?.is_some() {
+    if step.branch.0 != step.branch.1
+        && repo.ref_id(&step.branch.0)?.is_none()
+        && repo.ref_id(&step.branch.1)?.is_some()
+    {
         let short = crate::ops::base::short_name;
         repo.git().args(["branch", "-m", short(&step.branch.1), short(&step.branch.0)]).run_ok()?;
     }

@@ -2,8 +2,8 @@
 
 use super::Row;
 use crate::error::Result;
-use crate::git::merge::{Merged as Outcome, Scratch};
 use crate::git::Repo;
+use crate::git::merge::{Merged as Outcome, Scratch};
 use crate::ops::Context;
 use crate::session::ObjectId;
 

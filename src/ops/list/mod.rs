@@ -4,14 +4,14 @@ mod merged;
 mod reconcile;
 
 use crate::error::Result;
+use crate::git::Worktree;
 use crate::git::history::AheadBehind;
 use crate::git::status::{self, Dirty};
-use crate::git::Worktree;
-use crate::ops::base::{self, Tip};
 use crate::ops::Context;
+use crate::ops::base::{self, Tip};
 use crate::session::{Name, ObjectId, State, Timestamp};
 use crate::store::snapshot::{BaseNow, Entry};
-use crate::store::{done, Loaded, Snapshot};
+use crate::store::{Loaded, Snapshot, done};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -116,20 +116,23 @@ pub fn rows(
     let count = rows.len();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            rows.into_par_iter().with_max_len(1).enumerate().for_each_with(sender, |sender, (at, (mut row, worktree))| {
-                if let Some(worktree) = worktree.filter(|worktree| !worktree.is_missing) {
-                    row.dirty = Some(status::dirty(&worktree.path).ok());
-                    if let Ok(meta) = worktree.git_dir.join("index").metadata()
-                        && let Ok(time) = meta.modified()
-                        && let Ok(since) = time.duration_since(std::time::UNIX_EPOCH)
-                        && row.dirty.flatten().is_some_and(Dirty::is_uncommitted)
-                    {
-                        let time = Timestamp(i64::try_from(since.as_secs()).unwrap_or(0));
-                        row.last_activity = row.last_activity.max(Some(time));
+            rows.into_par_iter().with_max_len(1).enumerate().for_each_with(
+                sender,
+                |sender, (at, (mut row, worktree))| {
+                    if let Some(worktree) = worktree.filter(|worktree| !worktree.is_missing) {
+                        row.dirty = Some(status::dirty(&worktree.path).ok());
+                        if let Ok(meta) = worktree.git_dir.join("index").metadata()
+                            && let Ok(time) = meta.modified()
+                            && let Ok(since) = time.duration_since(std::time::UNIX_EPOCH)
+                            && row.dirty.flatten().is_some_and(Dirty::is_uncommitted)
+                        {
+                            let time = Timestamp(i64::try_from(since.as_secs()).unwrap_or(0));
+                            row.last_activity = row.last_activity.max(Some(time));
+                        }
                     }
-                }
-                let _ = sender.send((at, row));
-            });
+                    let _ = sender.send((at, row));
+                },
+            );
         });
         let mut waiting: HashMap<usize, Row> = HashMap::new();
         for next in 0..count {

@@ -1,9 +1,9 @@
 //! What people did behind our back: branches switched, renamed or deleted, worktrees moved or deleted by hand.
 
-use crate::git::worktrees::Head;
 use crate::git::Worktree;
-use crate::ops::base::short_name;
+use crate::git::worktrees::Head;
 use crate::ops::Context;
+use crate::ops::base::short_name;
 use crate::session::ObjectId;
 use crate::store::{Loaded, Snapshot};
 
@@ -108,7 +108,10 @@ pub(super) fn broken(
             kind: BrokenKind::BranchMissing,
             was: Some(branch.to_owned()),
             now: None,
-            remedy: format!("`git branch {branch} <commit>` makes it again; its last commit is in `git -C {} reflog`.", worktree.path.display()),
+            remedy: format!(
+                "`git branch {branch} <commit>` makes it again; its last commit is in `git -C {} reflog`.",
+                worktree.path.display()
+            ),
         });
     }
     broken

@@ -10,7 +10,7 @@
 // Each test uses a part of it.
 #![allow(dead_code, unused_imports)]
 
-mod run;
+pub(crate) mod run;
 mod schema;
 mod state;
 

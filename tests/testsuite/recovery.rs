@@ -1,0 +1,197 @@
+//! Killed at any moment: the next command that writes finishes or takes back, and no line of work is lost.
+
+use crate::support::Sandbox;
+use crate::support::run::{Run, Running};
+use std::time::Duration;
+
+/// Delays that differ from run to run of a loop and are the same for every run of the suite.
+fn delays(count: u64, most_micros: u64) -> impl Iterator<Item = Duration> {
+    (0..count).map(move |n| Duration::from_micros((n * 2_654_435_761 % 4_294_967_296) * most_micros / 4_294_967_296))
+}
+
+/// How long something takes here and now, and a third more, in microseconds: so that the delays hit all of it.
+fn time_of<T>(action: impl FnOnce() -> T) -> u64 {
+    let begin = std::time::Instant::now();
+    action();
+    u64::try_from(begin.elapsed().as_micros()).expect("it is short") * 4 / 3
+}
+
+/// Starts the program itself: killing `git` would leave it running.
+fn start(r: &Sandbox, args: &[&str]) -> Running {
+    Running::start(r.command("git-session", args), r.root(), None)
+}
+
+/// A command that writes, run until nobody's stale lock is in its way.
+fn patiently(r: &Sandbox, args: &[&str]) -> Run {
+    for _ in 0..60 {
+        let run = r.run("git-session", args);
+        if run.status() != Some(4) {
+            return run;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    panic!("{args:?} stayed contended");
+}
+
+fn many_files(r: &Sandbox) {
+    for n in 0..300 {
+        r.file(format!("d{}/f{n}.txt", n % 17), format!("file {n}\n").repeat(20));
+    }
+    r.commit("many files");
+}
+
+fn nothing_is_left_over(r: &Sandbox) {
+    let refs = r.refs().join("\n");
+    assert!(!refs.contains("@pending"), "a claim is left:\n{refs}");
+    // What died before its claim or after giving it up is swept once it is 10 s old.
+    r.run("sh", ["-c", "find .git -maxdepth 1 -name 'session-*' -exec touch -d '-60 seconds' {} +"]).ok();
+    patiently(r, &["create", "sweeper"]).ok();
+    let holds: Vec<_> = std::fs::read_dir(r.path(".git"))
+        .expect("can be read")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("session-"))
+        .collect();
+    assert!(holds.is_empty(), "left in the repository's folder: {holds:?}");
+    r.git("fsck --strict --no-dangling").ok();
+}
+
+#[test]
+fn create_killed_at_any_moment_is_whole_or_gone() {
+    let r = Sandbox::new();
+    many_files(&r);
+    let (mut whole, mut gone) = (0, 0);
+    let most = time_of(|| r.git("session create warm"));
+    for (n, delay) in delays(28, most).enumerate() {
+        let name = format!("k{n}");
+        let running = start(&r, &["create", &name]);
+        std::thread::sleep(delay);
+        running.kill();
+        patiently(&r, &["create", &format!("after{n}")]).ok();
+        let worktree = r.root().join(format!("repo-sessions/{name}"));
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            whole += 1;
+            assert!(r.has_rev(&format!("refs/heads/{name}")), "{name}: a record without a branch");
+            let s = r.session(&name);
+            s.git("status --porcelain --ignored").ok().stdout("");
+            assert!(s.has("d3/f3.txt"), "{name}: files are missing");
+        } else {
+            gone += 1;
+            assert!(!r.has_rev(&format!("refs/heads/{name}")), "{name}: a branch is left");
+            assert!(!worktree.exists(), "{name}: a directory is left");
+            let list = r.git("worktree list --porcelain").text();
+            assert!(!list.contains(&format!("/{name}\n")), "{name}: a worktree is left:\n{list}");
+        }
+    }
+    nothing_is_left_over(&r);
+    assert!(whole > 0 && gone > 0, "the delays hit nothing: {whole} whole, {gone} gone");
+}
+
+#[test]
+fn finish_killed_at_any_moment_loses_nothing() {
+    let r = Sandbox::new();
+    many_files(&r);
+    let (mut ended, mut live) = (0, 0);
+    patiently(&r, &["create", "warm"]).ok();
+    r.session("warm").file("warm.txt", "1\n").commit("warm");
+    let most = time_of(|| r.git("session finish warm --merge"));
+    for (n, delay) in delays(24, most).enumerate() {
+        let name = format!("k{n}");
+        patiently(&r, &["create", &name]).ok();
+        let s = r.session(&name);
+        s.file(format!("work{n}.txt"), format!("work of {name}\n")).commit(&format!("work of {name}"));
+        let running = start(&r, &["finish", &name, "--merge"]);
+        std::thread::sleep(delay);
+        running.kill();
+        patiently(&r, &["create", &format!("after{n}")]).ok();
+        let is_merged = r.git_args(["cat-file", "-e", &format!("main:work{n}.txt")]).status() == Some(0);
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            live += 1;
+            assert!(!is_merged, "{name} is in the base and goes on living");
+            let s = r.session(&name);
+            assert_eq!(s.read(format!("work{n}.txt")), format!("work of {name}\n"));
+            s.git("status --porcelain").ok().stdout("");
+        } else {
+            ended += 1;
+            assert!(is_merged, "{name} ended without its work in the base");
+            assert!(!r.root().join(format!("repo-sessions/{name}")).exists(), "{name}: a directory is left");
+        }
+        r.git("status --porcelain").ok().stdout("");
+    }
+    nothing_is_left_over(&r);
+    assert!(ended > 0 && live > 0, "the delays hit nothing: {ended} ended, {live} live");
+}
+
+#[test]
+fn abandon_killed_at_any_moment_keeps_uncommitted_work() {
+    let r = Sandbox::new();
+    many_files(&r);
+    patiently(&r, &["create", "warm"]).ok();
+    r.session("warm").file("warm.txt", "1\n");
+    let most = time_of(|| r.git("session finish warm --abandon --yes"));
+    for (n, delay) in delays(20, most).enumerate() {
+        let name = format!("k{n}");
+        patiently(&r, &["create", &name]).ok();
+        let s = r.session(&name);
+        s.file("d0/f0.txt", format!("changed in {name}\n")).file("new.txt", format!("new in {name}\n"));
+        let running = start(&r, &["finish", &name, "--abandon", "--yes"]);
+        std::thread::sleep(delay);
+        running.kill();
+        patiently(&r, &["create", &format!("after{n}")]).ok();
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            let s = r.session(&name);
+            assert_eq!(s.read("d0/f0.txt"), format!("changed in {name}\n"));
+            assert_eq!(s.read("new.txt"), format!("new in {name}\n"));
+        } else {
+            let kept = r.git("log --format=%(trailers:key=Session-Name,valueonly,separator=)=%(trailers:key=Session-Salvage,valueonly,separator=) refs/sessions/@keep");
+            let text = kept.text();
+            let salvage = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{name}=")))
+                .unwrap_or_else(|| panic!("{name} has no salvage:\n{text}"));
+            assert_eq!(
+                r.git_args(["show", &format!("{salvage}:d0/f0.txt")]).ok().text(),
+                format!("changed in {name}\n")
+            );
+            assert_eq!(r.git_args(["show", &format!("{salvage}^3:new.txt")]).ok().text(), format!("new in {name}\n"));
+        }
+    }
+    nothing_is_left_over(&r);
+}
+
+#[test]
+fn a_reading_verb_says_what_was_interrupted_and_changes_nothing() {
+    let r = Sandbox::new();
+    many_files(&r);
+    let most = time_of(|| r.git("session create warm"));
+    for (n, delay) in delays(40, most).enumerate() {
+        let running = start(&r, &["create", &format!("k{n}")]);
+        std::thread::sleep(delay);
+        running.kill();
+        if r.refs().iter().any(|name| name.contains("@pending")) {
+            r.unchanged_by(|r| {
+                r.git("session list").ok().stderr_contains("interrupted");
+            });
+            patiently(&r, &["create", "after"]).ok();
+            nothing_is_left_over(&r);
+            return;
+        }
+    }
+    panic!("no delay hit the middle of a create");
+}
+
+#[test]
+fn somebody_elses_claim_is_respected() {
+    let r = Sandbox::new();
+    r.file("a.txt", "1\n").commit("base");
+    r.git("session create auth").ok();
+    let claim = r.git_input(
+        "commit-tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        "claimed\n\nSession-Operation: 0123456789abcdef0123456789abcdef\nProcess-Host: elsewhere\nProcess-Id: 7\n",
+    );
+    let claim = claim.ok().text();
+    r.git_args(["update-ref", "refs/sessions/@pending/auth", claim.trim()]).ok();
+    r.unchanged_by(|r| {
+        r.git("session finish auth --keep").code(4).stderr_contains("process 7 on elsewhere");
+    });
+}
