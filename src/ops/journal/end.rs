@@ -254,7 +254,9 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
                 Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
                 Ok(_) => {}
                 Err(_) => {
-                    return Err(error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`.")));
+                    return Err(
+                        error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`."))
+                    );
                 }
             }
         }
