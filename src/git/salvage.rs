@@ -36,7 +36,12 @@ impl ScratchIndex {
         let scratch = ScratchIndex::new(git_dir, what);
         let index = git_dir.join("index");
         if index.exists() {
-            std::fs::copy(&index, &scratch.path).or_refuse(|| format!("'{}' could not be copied.", index.display()))?;
+            let failed = || format!("'{}' could not be copied.", index.display());
+            std::fs::copy(&index, &scratch.path).or_refuse(failed)?;
+            // A file as young as the index is read again by git, whatever its times say; it must not look older here.
+            let time = index.metadata().and_then(|meta| meta.modified()).or_refuse(failed)?;
+            let copy = std::fs::File::options().write(true).open(&scratch.path).or_refuse(failed)?;
+            copy.set_modified(time).or_refuse(failed)?;
         }
         Ok(scratch)
     }
@@ -112,6 +117,36 @@ impl Repo {
         Ok(Some(Salvage { commit, stages }))
     }
 
+    /// What is staged in a worktree whose directory is gone: one commit for the index, and for each stage of an unmerged
+    /// one, that no ref holds yet; none where all of it is in `HEAD`.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read: then git's entry may not be removed.
+    pub fn salvage_index(&self, worktree: &Worktree, identity: &Identity) -> Result<Vec<ObjectId>> {
+        if !worktree.git_dir.join("index").exists() {
+            return Ok(Vec::new());
+        }
+        let head = self.git_of(&worktree.git_dir).args(["rev-parse", "--verify", "--quiet", "HEAD"]).run()?;
+        let head = ObjectId::from_hex(head.text().as_bytes()).ok();
+        // git's own directory serves as the place to run in.
+        let (tree, stages) = self.index_trees(&Worktree { path: worktree.git_dir.clone(), ..worktree.clone() })?;
+        let head_tree = head.map(|id| self.commit(id)).transpose()?.map(|commit| commit.tree);
+        if stages.is_empty() && head_tree == Some(tree) {
+            return Ok(Vec::new());
+        }
+        let name = worktree.path.display();
+        let draft = |what: String| CommitDraft {
+            author: identity.signature.clone(),
+            committer: identity.signature.clone(),
+            message: format!("{what} of the lost {name}\n"),
+        };
+        let mut commits = vec![self.write_commit(&draft("index".into()), tree, head.as_slice())?];
+        for (stage, tree) in stages {
+            commits.push(self.write_commit(&draft(format!("stage {stage}")), tree, head.as_slice())?);
+        }
+        Ok(commits)
+    }
+
     /// The tree of the index, unmerged paths as ours has them; and of an unmerged one a tree for each stage.
     fn index_trees(&self, worktree: &Worktree) -> Result<(ObjectId, Vec<(char, ObjectId)>)> {
         let (top, git_dir) = (worktree.path.as_path(), worktree.git_dir.as_path());
@@ -164,7 +199,9 @@ impl Repo {
 /// The tree of all tracked files as they are on disk. Flags that hide changes are ignored when looking.
 fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     let scratch = ScratchIndex::copied(git_dir, "files")?;
-    let listed = scratch.git(top).args(["ls-files", "-z", "-v"]).run_ok()?.stdout;
+    // What was made outside of a sparse checkout is work too: git would leave it out.
+    let full = || scratch.git(top).args(["-c", "core.sparseCheckout=false"]);
+    let listed = full().args(["ls-files", "-z", "-v"]).run_ok()?.stdout;
     let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
     for line in listed.split(|byte| *byte == 0).filter(|line| line.len() > 2) {
         let (tag, path) = (line[0], &line[2..]);
@@ -184,9 +221,21 @@ fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     }
     for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
         if !paths.is_empty() {
-            scratch.git(top).args(["update-index", flag, "-z", "--stdin"]).input(paths).run_ok()?;
+            full().args(["update-index", flag, "-z", "--stdin"]).input(paths).run_ok()?;
         }
     }
-    scratch.git(top).args(["-c", "advice.addEmbeddedRepo=false", "add", "--update", "--", ":/"]).run_ok()?;
+    // A submodule's repository knows where its files were, and cannot be asked from where they are now. What is in it is
+    // its own: it was looked at before.
+    let staged = scratch.git(top).args(["ls-files", "-z", "--stage"]).run_ok()?.stdout;
+    let mut links = Vec::new();
+    for line in staged.split(|byte| *byte == 0).filter(|line| line.starts_with(b"160000 ")) {
+        let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
+        links.extend_from_slice(&line[tab + 1..]);
+        links.push(0);
+    }
+    if !links.is_empty() {
+        scratch.git(top).args(["update-index", "--assume-unchanged", "-z", "--stdin"]).input(links).run_ok()?;
+    }
+    full().args(["-c", "advice.addEmbeddedRepo=false", "add", "--update", "--", ":/"]).run_ok()?;
     scratch.tree(top)
 }

@@ -206,8 +206,21 @@ impl Repo {
     /// Refused, with git's words: the branch is checked out elsewhere, the place is taken.
     pub fn register_worktree(&self, path: &Path, branch: &str) -> Result<Worktree> {
         let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-        self.git().args(["worktree", "add", "--quiet", "--no-checkout"]).arg(path).arg(short).run_ok()?;
-        self.registered_at(path)
+        let mut tries = 0;
+        loop {
+            let command = self.git().args(["worktree", "add", "--quiet", "--no-checkout"]).arg(path).arg(short);
+            let output = command.run()?;
+            if output.is_success() {
+                return self.registered_at(path);
+            }
+            // git reads all entries first, and dies of one that another process is just writing.
+            let is_half_made = output.stderr.contains("failed to read") && output.stderr.contains("/worktrees/");
+            tries += 1;
+            if !is_half_made || tries > 100 {
+                return Err(command.failure(&output));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5 + tries % 7));
+        }
     }
 
     /// The worktree whose directory this is.

@@ -7,7 +7,7 @@ use crate::ops::Context;
 use crate::ops::base::{self, Chosen, short_name};
 use crate::ops::create::{BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place};
 use crate::session::{EventKind, Name, Record};
-use crate::store::{Loaded, Snapshot, Writer};
+use crate::store::{Loaded, Snapshot, Writer, pending};
 use std::path::PathBuf;
 
 /// What was asked for.
@@ -72,7 +72,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     };
     for found in wanted(ctx, &snapshot, options, &base)? {
         match found {
-            Found::Session(name) => plan.mend.push(mend(ctx, &snapshot, snapshot.require(&name)?)?),
+            Found::Session(name) => plan.mend.push(mend(ctx, &name)?),
             Found::Branch(branch, worktree) => {
                 let planned = one(ctx, &snapshot, options, &base, branch, worktree, &plan.create.sessions)?;
                 plan.create.sessions.push(planned);
@@ -260,7 +260,13 @@ fn one(
     })
 }
 
-fn mend(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Mend> {
+fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
+    // A session that is just being made looks like one whose worktree is lost.
+    if let Some(held) = pending::find(&ctx.repo, &session.pending())? {
+        return Err(pending::is_held(&held));
+    }
+    let snapshot = &Snapshot::read(&ctx.repo)?;
+    let session = snapshot.require(session)?;
     let mut mend = Mend { session: session.clone(), worktree: None, place: None, branch: None };
     let found = snapshot.worktree_of(session);
     if let Some(worktree) = found.filter(|worktree| !worktree.is_missing) {
@@ -315,6 +321,7 @@ pub fn mend_one(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, Pat
             if let Some(stale) =
                 snapshot.worktree_of(&mend.session).filter(|stale| stale.is_missing && stale.locked.is_none())
             {
+                crate::ops::journal::end::keep_entry(repo, writer, &mend.session, stale)?;
                 repo.forget_worktree(stale)?;
             }
             if let Some(parent) = place.parent() {

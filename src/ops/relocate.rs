@@ -44,9 +44,10 @@ pub fn plan_rename(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &st
     }
     let old_branch = session.record.branch.clone();
     let short = session.record.branch_short();
-    // The branch follows where it is the old name, with whatever prefix stands before it.
+    // The branch follows where it is the old name, with the prefix of the settings or none; `--branch` chose any other.
+    let set = crate::ops::create::branch_prefix(ctx);
     let new_branch = match short.strip_suffix(from.as_str()) {
-        Some(prefix) if !session.record.here && (prefix.is_empty() || prefix.ends_with('/')) => {
+        Some(prefix) if !session.record.here && (prefix.is_empty() || prefix == set) => {
             format!("refs/heads/{prefix}{to}")
         }
         _ => old_branch.clone(),
@@ -117,12 +118,16 @@ pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path
     }
     require_movable(worktree)?;
     let mut new = crate::ops::create::normal(&ctx.cwd.join(to));
-    if new.is_dir() && new.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if new != worktree.path && new.is_dir() && new.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         // As `mv` does it: into a directory that is there.
         new = new.join(worktree.path.file_name().unwrap_or_default());
     }
     if new == worktree.path {
         return Err(Error::usage(format!("'{name}' is there already.")));
+    }
+    if new.starts_with(&worktree.path) {
+        return Err(Error::refused(format!("The directory '{}' cannot go inside itself.", worktree.path.display()))
+            .hint("Name a place outside of it."));
     }
     require_free_place(&new)?;
     let branch = session.record.branch.clone();

@@ -94,21 +94,35 @@ pub fn require_removable(ctx: &Context, worktree: &Worktree) -> Result<()> {
 fn refuse_nested(worktree: &Worktree) -> Result<()> {
     for path in status::untracked(&worktree.path)? {
         if path.ends_with(b"/") {
-            return Err(Error::refused(format!(
-                "There is another repository at '{}', which salvage cannot hold.",
-                worktree.path.join(path_of_bytes(&path)).display()
-            ))
-            .hint("Move it out of the worktree, then run it again."));
+            return Err(nested(&worktree.path.join(path_of_bytes(&path))));
+        }
+    }
+    // Ignored folders are not all made by tools: a repository may lie in one that is.
+    for path in status::ignored(&worktree.path)?.iter().filter(|path| path.ends_with(b"/")) {
+        let mut folders = vec![worktree.path.join(path_of_bytes(path))];
+        while let Some(folder) = folders.pop() {
+            if folder.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
+                continue;
+            }
+            if folder.join(".git").symlink_metadata().is_ok() {
+                return Err(nested(&folder));
+            }
+            let entries = folder.read_dir().into_iter().flatten().flatten();
+            folders.extend(
+                entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+            );
         }
     }
     Ok(())
 }
 
+fn nested(path: &std::path::Path) -> Error {
+    Error::refused(format!("There is another repository at '{}', which salvage cannot hold.", path.display()))
+        .hint("Move it out of the worktree, then run it again.")
+}
+
 /// The repositories of submodules lie in the worktree's own git directory and go with it.
 fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
-    if !worktree.git_dir.join("modules").is_dir() {
-        return Ok(());
-    }
     let list = ctx.repo.git_in(&worktree.path).args(["ls-files", "-z", "--stage"]).run_ok()?;
     for line in list.stdout.split(|byte| *byte == 0).filter(|line| line.starts_with(b"160000 ")) {
         let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
@@ -116,10 +130,14 @@ fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
         if !path.join(".git").exists() {
             continue;
         }
+        if path.join(".git").is_dir() {
+            return Err(nested(&path));
+        }
         let git = || ctx.repo.git_in(&path);
         let changed = git().args(["status", "--porcelain"]).run_ok()?;
-        let unpushed =
-            git().args(["rev-list", "--max-count=1", "HEAD", "--branches", "--not", "--remotes"]).run_ok()?;
+        let unpushed = git()
+            .args(["rev-list", "--max-count=1", "HEAD", "--branches", "--glob=refs/stas[h]", "--not", "--remotes"])
+            .run_ok()?;
         if !changed.stdout.is_empty() || !unpushed.stdout.is_empty() {
             return Err(Error::refused(format!(
                 "The submodule '{}' has changes or commits that no remote has.",

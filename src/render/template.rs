@@ -47,7 +47,8 @@ fn field(row: &Value, name: &str, known: &[&str]) -> Result<String> {
             .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
             .collect::<Vec<_>>()
             .join(" "),
-        Some(other) => other.to_string(),
+        // Of what has a name, the name: `%(base)` is `main`.
+        Some(other) => other.get("name").and_then(Value::as_str).map_or_else(|| other.to_string(), str::to_owned),
     })
 }
 

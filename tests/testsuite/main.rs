@@ -5,10 +5,25 @@
 // Tests say what they left out.
 #![allow(clippy::print_stderr)]
 
+mod adopt;
 mod architecture;
 mod completion;
+mod config;
+mod contention;
+mod create;
+mod demo;
+mod finish;
 mod format;
 mod generated;
+mod list;
+mod log;
+mod move_;
+mod path;
 mod recovery;
+mod rename;
+mod salvage;
+mod set;
 mod shell_init;
+mod show;
+mod store;
 mod support;

@@ -194,7 +194,7 @@ fn switch(repo: &Repo, path: &Path, planned: &Planned) -> Result<Worktree> {
     let worktree = find()?.ok_or_else(gone)?;
     if worktree.branch().as_deref() != Some(&planned.branch) {
         let short = crate::ops::base::short_name(&planned.branch);
-        repo.git_in(path).args(["switch", "--quiet", "--no-guess", short]).run_ok()?;
+        repo.git_in(path).args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok()?;
     }
     find()?.ok_or_else(gone)
 }

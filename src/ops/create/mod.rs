@@ -6,6 +6,7 @@ mod plan;
 
 pub use execute::execute;
 pub use place::{normal, of as place_of, repository_name, require_free as require_free_place};
+pub(crate) use plan::branch_prefix;
 pub use plan::plan;
 
 use crate::ops::base::Chosen;

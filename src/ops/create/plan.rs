@@ -253,7 +253,7 @@ fn head_id(ctx: &Context, worktree: &crate::git::Worktree) -> Option<ObjectId> {
 }
 
 /// `session.branchPrefix`, with `{user}` as a branch can have it.
-fn branch_prefix(ctx: &Context) -> String {
+pub(crate) fn branch_prefix(ctx: &Context) -> String {
     let prefix = ctx.repo.setting("session.branchPrefix").unwrap_or_default();
     if !prefix.contains("{user}") {
         return prefix;

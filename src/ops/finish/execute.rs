@@ -73,6 +73,14 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
             Error::contended(format!("'{}' got new commits at the same moment.", survey.name)).hint("Run it again."),
         ));
     }
+    // The plan was made before the claim: another session may have landed in between.
+    if let Some((merge, _)) = base_move
+        && repo.ref_id(&survey.base.reference)? != merge.old
+    {
+        return Err(release_all(
+            Error::contended(format!("'{}' has moved at the same moment.", survey.base.short())).hint("Run it again."),
+        ));
+    }
     if let Some((merge, new)) = base_move {
         let message = format!("session finish: {} of {}", merge.strategy.as_str(), survey.name);
         let moved = end::move_base(repo, writer, &claims[1], &base_step(&plan, merge, new), &message);

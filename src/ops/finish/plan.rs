@@ -84,6 +84,22 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         return Err(Error::refused(format!("The branch '{}' is gone.", base::short_name(&survey.branch)))
             .hint(format!("`git branch {} <commit>` makes it again; `git session finish {name} --abandon` ends the session without it.", base::short_name(&survey.branch))));
     }
+    let own = snapshot.worktree_of(session).map(|tree| &tree.path);
+    let has_it =
+        |tree: &&crate::git::Worktree| Some(&tree.path) != own && tree.branch().as_ref() == Some(&survey.branch);
+    if mode != Mode::Keep
+        && let Some(other) = snapshot.worktrees.iter().find(has_it)
+    {
+        let short = base::short_name(&survey.branch);
+        return Err(Error::refused(format!("The branch '{short}' is checked out at '{}' too.", other.path.display()))
+            .hint(format!("`git -C {} switch --detach` lets go of it there.", other.path.display())));
+    }
+    if let Some(operation) =
+        snapshot.worktree_of(session).filter(|tree| !tree.is_missing).and_then(crate::git::Worktree::operation)
+    {
+        return Err(Error::refused(format!("'{name}' is in the middle of a {operation}."))
+            .hint(format!("`git {operation} --continue` or `--abort` in its worktree ends it.")));
+    }
     if mode != Mode::Abandon && !will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
         return Err(Error::refused(format!("There is uncommitted work in '{name}': {}.", describe(survey.dirty)))
             .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))

@@ -88,7 +88,11 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
 pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Option<PathBuf>> {
     let path = PathBuf::from(&step.path);
     let mut aside = None;
-    if !step.here && !step.path.is_empty() {
+    let name = Name::parse(&step.name)?;
+    let now = repo.ref_id(&name.reference())?;
+    let is_ours = now.is_some() && now == ObjectId::from_hex(step.record.as_bytes()).ok();
+    // Directory and entry come after the record: where that is another's, they and the branch are the other's too.
+    if is_ours && !step.here && !step.path.is_empty() {
         if let Some(worktree) = worktree(repo, &path)?.filter(|worktree| worktree.id.is_some()) {
             if path.exists() {
                 aside = remove_files(repo, &worktree, step)?;
@@ -101,13 +105,10 @@ pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Opti
         remove_empty_parents(&path);
     }
     let mut edits = vec![claim.release()];
-    let name = Name::parse(&step.name)?;
-    if let (Some(now), Ok(record)) = (repo.ref_id(&name.reference())?, ObjectId::from_hex(step.record.as_bytes()))
-        && now == record
-    {
+    if let Some(record) = now.filter(|_| is_ours) {
         edits.push(Edit::delete(name.reference(), record));
     }
-    if let (true, Some(start)) = (step.makes_branch, step.start())
+    if let (true, Some(start)) = (step.makes_branch && (is_ours || now.is_none()), step.start())
         && repo.ref_id(&step.branch)? == Some(start)
     {
         edits.push(Edit::delete(&step.branch, start));

@@ -137,7 +137,11 @@ fn commit(
         }
     }
     if let Some(worktree) = worktree.filter(|_| step.here_to.is_none()) {
-        tips.extend(lost_with(repo, worktree, step, &tips)?);
+        if worktree.is_missing {
+            tips.extend(repo.salvage_index(worktree, &writer.identity)?);
+        }
+        let branch = step.deletes_branch.then_some(step.branch.as_str());
+        tips.extend(lost_with(repo, worktree, branch, &tips)?);
     }
     if let (Some(target), Some(worktree)) = (&step.here_to, worktree) {
         salvage = leave(repo, worktree, step, target)?;
@@ -199,15 +203,30 @@ fn end_record(
 }
 
 /// Commits that only the reflogs about to go can reach.
-fn lost_with(repo: &Repo, worktree: &Worktree, step: &EndStep, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
+fn lost_with(repo: &Repo, worktree: &Worktree, branch: Option<&str>, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
     let mut logged = repo.reflog_ids(&worktree.git_dir, "HEAD")?;
-    if step.deletes_branch {
-        logged.extend(repo.reflog_ids(repo.common_dir(), &step.branch)?);
+    if let Some(branch) = branch {
+        logged.extend(repo.reflog_ids(repo.common_dir(), branch)?);
     }
     if let Head::Detached(id) = worktree.head {
         logged.push(id);
     }
     repo.only_in_reflogs(&logged, kept)
+}
+
+/// Keeps what only git's entry of a worktree can reach, whose directory is gone, and which is about to go too.
+///
+/// # Errors
+/// Refused or contended: then the entry may not go.
+pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Worktree) -> Result<()> {
+    let mut tips = repo.salvage_index(worktree, &writer.identity)?;
+    tips.extend(lost_with(repo, worktree, None, &tips)?);
+    if tips.is_empty() {
+        return Ok(());
+    }
+    let place = worktree.path.to_str().map(str::to_owned);
+    let kept = Kept { name: session.name.clone(), id: session.id(), worktree: place, salvage: None, tips };
+    keep::add(repo, writer, &kept).map(drop)
 }
 
 /// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
@@ -223,10 +242,26 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
         salvage = ObjectId::from_hex(stash.as_bytes()).ok();
     }
     let switched = match target.strip_prefix("refs/heads/") {
-        Some(short) => git().args(["switch", "--quiet", "--no-guess", short]).run_ok(),
-        None => git().args(["switch", "--quiet", "--detach", target]).run_ok(),
+        Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
+        None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
     };
-    switched.map_err(|error| error.hint("Commit or stash what is in the way, then run it again."))?;
+    if let Err(error) = switched {
+        if let Some(stash) = salvage {
+            let back = git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok();
+            let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
+            match back {
+                // Somebody may have stashed meanwhile.
+                Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
+                Ok(_) => {}
+                Err(_) => {
+                    return Err(
+                        error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`."))
+                    );
+                }
+            }
+        }
+        return Err(error.hint("Commit, stash or move what is in the way, then run it again."));
+    }
     if worktree.tie.is_some() {
         repo.untie(&worktree.git_dir)?;
     }
@@ -325,6 +360,12 @@ fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
 /// # Errors
 /// Refused or contended, naming the paths.
 pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    require_still(worktree)?;
+    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+}
+
+/// Refuses a base's worktree that is busy or in an operation.
+fn require_still(worktree: &Worktree) -> Result<()> {
     let place = worktree.path.display();
     if let Some(operation) = worktree.operation() {
         return Err(Error::refused(format!("The base is checked out at '{place}', in the middle of a {operation}."))
@@ -338,7 +379,7 @@ pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: 
             ),
         ));
     }
-    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+    Ok(())
 }
 
 /// The same against a tree that exists in memory only.
@@ -352,16 +393,23 @@ pub fn require_followable_tree(
     old: ObjectId,
     tree: ObjectId,
 ) -> Result<()> {
+    require_still(worktree)?;
     refuse_in_the_way(worktree, &repo.differing_paths(Some(scratch), old, tree)?)
 }
 
 fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let changed = status::changed_paths(&worktree.path)?;
-    let in_the_way: Vec<String> = changed
+    let mut in_the_way: Vec<String> = changed
         .iter()
         .filter(|change| touched.iter().any(|path| meets(path, &change.path)))
         .map(|change| String::from_utf8_lossy(&change.path).into_owned())
         .collect();
+    // git overwrites ignored files; they are in no commit, so they stay.
+    let is_there = |path: &BString| worktree.path.join(path_of_bytes(path)).symlink_metadata().is_ok();
+    for ignored in status::ignored(&worktree.path)? {
+        let hit = touched.iter().find(|path| meets(path, &ignored) && (is_there(path) || !ignored.ends_with(b"/")));
+        in_the_way.extend(hit.map(|path| String::from_utf8_lossy(path).into_owned()));
+    }
     if in_the_way.is_empty() {
         return Ok(());
     }
@@ -440,6 +488,15 @@ fn move_head(
             .hint("Nothing was changed; run it again."));
         }
         prepared.commit()
+    })
+    .map_err(|error| {
+        let is_moved = error.one_line().contains("but expected");
+        let short = crate::ops::base::short_name(&step.branch);
+        if is_moved {
+            Error::contended(format!("'{short}' has moved at the same moment.")).because(error).hint("Run it again.")
+        } else {
+            error
+        }
     })
 }
 

@@ -1,0 +1,44 @@
+//! `config`: settings with their origins, and graphical clients set up and taken back.
+
+use crate::support::Sandbox;
+
+#[test]
+fn settings_and_where_each_comes_from() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base").config("session.base", "develop");
+    r.git("config --global session.strategy squash").ok();
+    r.git("config session.unheard of").ok();
+    let answer = r.unchanged_by(|r| r.git("session config --json").ok().json_as("config"));
+    let entry = |key: &str| {
+        answer["settings"].as_array().expect("a list").iter().find(|entry| entry["key"] == key).expect(key).clone()
+    };
+    assert_eq!(
+        (entry("session.base")["value"].as_str(), entry("session.strategy")["value"].as_str()),
+        (Some("develop"), Some("squash"))
+    );
+    assert!(entry("session.base")["origin"].as_str().expect("text").starts_with("local "));
+    assert!(entry("session.strategy")["origin"].as_str().expect("text").starts_with("global "));
+    assert_eq!(entry("session.path")["origin"], "default");
+    assert_eq!(entry("session.unheard")["value"], "of");
+    r.git("session config").ok().stdout_contains("session.base").stdout_contains("develop");
+}
+
+#[test]
+fn clients_are_set_up_and_taken_back() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+    r.git("session create auth").ok();
+    let before = r.read(".git/config");
+    r.unchanged_by(|r| r.git("session config gui --mirror --dry-run").ok().stdout_contains("git config").status());
+    assert_eq!(r.read(".git/config"), before);
+    r.git("session config gui").ok().stdout_contains("log.initialDecorationSet");
+    r.git("log --oneline --all --decorate").ok().stdout_contains("refs/sessions/auth").stdout_lacks("@self");
+    r.git("session config gui").ok().stderr_contains("It is so already");
+    r.git("session config gui --mirror").ok();
+    assert_eq!(r.rev("refs/remotes/sessions/auth"), r.rev("refs/sessions/auth"));
+    r.git("session create docs").ok();
+    assert!(r.has_rev("refs/remotes/sessions/docs"), "the mirror is kept up");
+    r.git("session finish docs --abandon --yes").ok();
+    assert!(!r.has_rev("refs/remotes/sessions/docs"));
+    r.git("session config gui --remove").ok();
+    assert!(!r.has_rev("refs/remotes/sessions/auth"));
+    r.git("config --get-regexp '^(log|remote|session)[.]'").code(1).stdout("");
+}
