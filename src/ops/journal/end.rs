@@ -249,9 +249,10 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
         if let Some(stash) = salvage {
             let back = git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok();
             let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
+            let newest = ObjectId::from_hex(newest.as_bytes()).ok();
             match back {
                 // Somebody may have stashed meanwhile.
-                Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
+                Ok(_) if newest == Some(stash) => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
                 Ok(_) => {}
                 Err(_) => {
                     return Err(
