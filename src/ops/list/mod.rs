@@ -12,9 +12,9 @@ use crate::ops::base::{self, Tip};
 use crate::session::{Name, ObjectId, State, Timestamp};
 use crate::store::snapshot::{BaseNow, Entry};
 use crate::store::{Loaded, Snapshot, done};
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 pub use merged::Merged;
@@ -97,58 +97,87 @@ pub fn rows(
     options: Options,
     sink: &mut dyn FnMut(Row) -> Result<()>,
 ) -> Result<()> {
+    let worktrees: Vec<Option<&Worktree>> = sessions
+        .iter()
+        .map(|entry| entry.loaded.as_ref().ok().and_then(|loaded| snapshot.worktree_of(loaded)))
+        .collect();
+    // What costs is looking at the worktrees: several at once, taken in order, while this thread finds out the rest.
+    let (sender, receiver) = mpsc::channel::<(usize, Option<Looked>)>();
+    let next = AtomicUsize::new(0);
+    let threads = rayon::current_num_threads().min(sessions.len());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(|| {
+                let sender = sender;
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(worktree) = worktrees.get(at) else { break };
+                    let _ = sender.send((at, worktree.filter(|worktree| !worktree.is_missing).map(look)));
+                }
+            });
+        }
+        drop(sender);
+        // Whatever ends this early must not wait for worktrees that nobody asks for any more.
+        let outcome = hand_out(ctx, snapshot, sessions, &worktrees, options, &receiver, sink);
+        next.store(sessions.len(), Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// What looking at a worktree gives: what is uncommitted, where git can tell, and when its index was last written.
+struct Looked {
+    dirty: Option<Dirty>,
+    index: Option<Timestamp>,
+}
+
+fn look(worktree: &Worktree) -> Looked {
+    let written = worktree.git_dir.join("index").metadata().and_then(|meta| meta.modified()).ok();
+    let since = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Looked {
+        dirty: status::dirty(&worktree.path).ok(),
+        index: since.and_then(|since| i64::try_from(since.as_secs()).ok()).map(Timestamp),
+    }
+}
+
+fn hand_out(
+    ctx: &Context,
+    snapshot: &Snapshot,
+    sessions: &[&Entry],
+    worktrees: &[Option<&Worktree>],
+    options: Options,
+    receiver: &mpsc::Receiver<(usize, Option<Looked>)>,
+    sink: &mut dyn FnMut(Row) -> Result<()>,
+) -> Result<()> {
     let tips = Tips::read(ctx, snapshot, sessions)?;
     let here = ctx.repo.worktree_top();
-    let mut rows: Vec<(Row, Option<Worktree>)> = Vec::with_capacity(sessions.len());
-    for entry in sessions {
-        rows.push(match &entry.loaded {
-            Ok(loaded) => known(ctx, snapshot, loaded, &tips, here.as_deref()),
-            Err(error) => (unreadable(entry, error), None),
-        });
-    }
-    if options.merged {
-        for (row, _) in &mut rows {
-            row.merged = Some(merged::of(ctx, row)?);
+    let mut early: HashMap<usize, Option<Looked>> = HashMap::new();
+    for (at, (entry, worktree)) in sessions.iter().zip(worktrees).enumerate() {
+        let mut row = match &entry.loaded {
+            Ok(loaded) => known(ctx, snapshot, loaded, *worktree, &tips, here.as_deref()),
+            Err(error) => unreadable(entry, error),
+        };
+        if options.merged {
+            row.merged = Some(merged::of(ctx, &row)?);
         }
-    }
-    // What costs is looking at the worktrees: all at once, handed out in order.
-    let (sender, receiver) = mpsc::channel::<(usize, Row)>();
-    let count = rows.len();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            rows.into_par_iter().with_max_len(1).enumerate().for_each_with(
-                sender,
-                |sender, (at, (mut row, worktree))| {
-                    if let Some(worktree) = worktree.filter(|worktree| !worktree.is_missing) {
-                        row.dirty = Some(status::dirty(&worktree.path).ok());
-                        if let Ok(meta) = worktree.git_dir.join("index").metadata()
-                            && let Ok(time) = meta.modified()
-                            && let Ok(since) = time.duration_since(std::time::UNIX_EPOCH)
-                            && row.dirty.flatten().is_some_and(Dirty::is_uncommitted)
-                        {
-                            let time = Timestamp(i64::try_from(since.as_secs()).unwrap_or(0));
-                            row.last_activity = row.last_activity.max(Some(time));
-                        }
-                    }
-                    let _ = sender.send((at, row));
-                },
-            );
-        });
-        let mut waiting: HashMap<usize, Row> = HashMap::new();
-        for next in 0..count {
-            let row = loop {
-                if let Some(row) = waiting.remove(&next) {
-                    break row;
-                }
-                match receiver.recv() {
-                    Ok((at, row)) => waiting.insert(at, row),
-                    Err(_) => return Ok(()),
-                };
-            };
-            sink(row)?;
+        let looked = loop {
+            if let Some(looked) = early.remove(&at) {
+                break looked;
+            }
+            match receiver.recv() {
+                Ok((other, looked)) => drop(early.insert(other, looked)),
+                Err(_) => return Err(crate::error::Error::bug("A worktree was not looked at.")),
+            }
+        };
+        if let Some(looked) = looked {
+            row.dirty = Some(looked.dirty);
+            if looked.dirty.is_some_and(Dirty::is_uncommitted) {
+                row.last_activity = row.last_activity.max(looked.index);
+            }
         }
-        Ok(())
-    })
+        sink(row)?;
+    }
+    Ok(())
 }
 
 /// The rows of sessions that ended, newest first.
@@ -260,11 +289,11 @@ fn known(
     ctx: &Context,
     snapshot: &Snapshot,
     loaded: &Loaded,
+    worktree: Option<&Worktree>,
     tips: &Tips,
     here: Option<&std::path::Path>,
-) -> (Row, Option<Worktree>) {
+) -> Row {
     let mut row = facts(snapshot, loaded);
-    let worktree = snapshot.worktree_of(loaded);
     row.head = tips.branches.get(&loaded.record.branch).copied();
     row.counts = tips.counts.get(&loaded.record.branch).copied();
     if let Some((now, tip)) = tips.bases.get(&loaded.name) {
@@ -288,7 +317,7 @@ fn known(
     if row.head.is_some() && row.head != fork && row.counts.is_some_and(|counts| counts.ahead == 0) {
         row.merged = Some(Some(Merged::Ancestor));
     }
-    (row, worktree.cloned())
+    row
 }
 
 fn unreadable(entry: &Entry, error: &crate::error::Error) -> Row {
