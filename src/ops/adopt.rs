@@ -6,8 +6,9 @@ use crate::git::worktrees::Head;
 use crate::ops::Context;
 use crate::ops::base::{self, Chosen, short_name};
 use crate::ops::create::{BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place};
+use crate::ops::journal::{self, Plan};
 use crate::session::{EventKind, Name, Record};
-use crate::store::{Loaded, Snapshot, Writer, pending};
+use crate::store::{Loaded, Snapshot, Writer, pending, retry};
 use std::path::PathBuf;
 
 /// What was asked for.
@@ -265,6 +266,11 @@ fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
     if let Some(held) = pending::find(&ctx.repo, &session.pending())? {
         return Err(pending::is_held(&held));
     }
+    unclaimed(ctx, session)
+}
+
+/// What a session lacks, whoever has the claim.
+fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
     let snapshot = &Snapshot::read(&ctx.repo)?;
     let session = snapshot.require(session)?;
     let mut mend = Mend { session: session.clone(), worktree: None, place: None, branch: None };
@@ -310,7 +316,19 @@ fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
 ///
 /// # Errors
 /// Refused or contended.
-pub fn mend_one(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, PathBuf)> {
+pub fn mend_one(ctx: &Context, writer: &Writer, mend: &Mend) -> Result<(Name, PathBuf)> {
+    let name = &mend.session.name;
+    let _held = journal::hold(&ctx.repo, writer)?;
+    let entry = Plan::Mend { name: name.to_string() };
+    let claims = journal::claim(&ctx.repo, writer, &[(name.pending(), entry, Vec::new())])?;
+    // The plan was made before the claim.
+    let outcome = unclaimed(ctx, name).and_then(|mend| mend_claimed(ctx, writer, mend));
+    let edits: Vec<_> = claims.iter().map(pending::Pending::release).collect();
+    let released = retry(|| ctx.repo.transact(&edits, "session: adopted"));
+    outcome.and_then(|made| released.map(|()| made))
+}
+
+fn mend_claimed(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, PathBuf)> {
     let repo = &ctx.repo;
     let name = mend.session.name.clone();
     let worktree = match (mend.worktree, mend.place) {
