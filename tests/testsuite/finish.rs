@@ -1048,3 +1048,57 @@ fn work_that_comes_after_the_plan_is_not_merged_over() {
     assert!(r.has_rev("refs/sessions/auth"));
     nothing_pending(&r);
 }
+
+/// A hook that fails every transaction in which a session ends.
+fn refuse_ends(r: &Sandbox) {
+    r.executable(
+        ".git/hooks/reference-transaction",
+        "#!/bin/sh\n[ \"$1\" = prepared ] && grep -q @done/ && exit 1\nexit 0\n",
+    );
+}
+
+#[test]
+fn a_checkout_is_switched_back_when_its_session_cannot_end() {
+    let r = Sandbox::new().file("a.txt", "1\n").file("b.txt", "1\n").commit("base");
+    r.git("session create auth --here").ok();
+    r.file("a.txt", "2\n").commit("work");
+    r.file("b.txt", "uncommitted\n").file("c.txt", "untracked\n").git("add b.txt").ok();
+    refuse_ends(&r);
+    let status = r.git("status --porcelain --branch").ok().text();
+    r.git("session finish auth --abandon --yes").code(1);
+    assert_eq!(r.git("status --porcelain --branch").ok().text(), status);
+    r.git("symbolic-ref refs/worktree/session").ok().stdout("refs/sessions/auth\n");
+    r.git("stash list").ok().stdout("");
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+    assert_eq!((r.read("b.txt"), r.read("c.txt")), ("uncommitted\n".into(), "untracked\n".into()));
+    r.remove(".git/hooks/reference-transaction");
+    r.git("session finish auth --abandon --yes").ok();
+    r.git("stash list").ok().stdout_contains("session auth");
+}
+
+#[test]
+fn what_is_written_while_a_session_ends_is_kept_too() {
+    for (mode, has_salvage) in [("--abandon --yes", true), ("--abandon --yes", false), ("--keep", false)] {
+        let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+        r.git("session create auth").ok();
+        let auth = r.session("auth").file("b.txt", "1\n").commit("work");
+        if has_salvage {
+            auth.file("early.txt", "early\n");
+        }
+        r.executable(
+            ".git/hooks/reference-transaction",
+            "#!/bin/sh\n[ \"$1\" = committed ] && grep -q @done/ && for d in \"$SESSIONS\"/.*~session-*; do\n\
+             echo late >$d/late.txt; echo changed >$d/b.txt; done\nexit 0\n",
+        );
+        let r = r.env("SESSIONS", r.root().join("repo-sessions"));
+        let run = r.git(&format!("session finish auth {mode}"));
+        run.ok().stderr_contains("Something was written in the worktree of 'auth' while it ended");
+        let salvage =
+            r.git("log -1 --format='%(trailers:key=Session-Salvage,valueonly)' refs/sessions/@keep").ok().text();
+        let salvage = salvage.trim();
+        r.git(&format!("show {salvage}^3:late.txt")).ok().stdout("late\n");
+        r.git(&format!("show {salvage}:b.txt")).ok().stdout("changed\n");
+        r.git(&format!("show {salvage}:a.txt")).ok().stdout("1\n");
+        assert!(!r.has("../repo-sessions"));
+    }
+}

@@ -118,6 +118,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
             )));
         }
     };
+    warnings.extend(ended.warnings);
     let removed = survey.worktree.as_ref().map(|(path, _)| path.clone()).filter(|_| plan.here_to.is_none());
     Ok(Finished {
         name: survey.name.clone(),
