@@ -5,6 +5,7 @@
 use crate::error::{Context, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
+use crate::git::merge::Scratch;
 use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::git::{CommitDraft, Repo, status};
 use crate::host::process::Command;
@@ -128,6 +129,19 @@ impl Repo {
         }
         let commit = self.write_commit(&draft(format!("WIP on {branch}: {subject}\n")), files_tree, &parents)?;
         Ok(Some(Salvage { commit, stages }))
+    }
+
+    /// What `git add --all` and `git commit` would make on top of `tip`, written to `scratch` only.
+    ///
+    /// # Errors
+    /// Refused, with git's words, if something cannot be read.
+    pub fn forecast_commit(&self, scratch: &Scratch, worktree: &Worktree, tip: ObjectId) -> Result<ObjectId> {
+        let index = ScratchIndex::copied(&worktree.git_dir, "forecast")?;
+        let git = || scratch.lend(index.git(&worktree.path));
+        git().args(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", ":/"]).run_ok()?;
+        let tree = git().args(["write-tree"]).run_ok()?.text();
+        let commit = git().args(["commit-tree", "--no-gpg-sign", "-p", &tip.to_string(), "-m", "-", &tree]).run_ok()?;
+        ObjectId::from_hex(commit.text().as_bytes()).or_refuse(|| "git made a commit and did not name it.")
     }
 
     /// The trees of files, index and untracked files that a salvage holds: two of them hold the same if these are equal.

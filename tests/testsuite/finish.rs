@@ -1102,3 +1102,27 @@ fn what_is_written_while_a_session_ends_is_kept_too() {
         assert!(!r.has("../repo-sessions"));
     }
 }
+
+#[test]
+fn a_message_commits_nothing_where_the_merge_would_conflict() {
+    for strategy in ["no-ff", "squash", "rebase", "ff"] {
+        let r = Sandbox::new().file("a.txt", "1\n").file(".gitignore", "*.o\n").commit("base");
+        r.git("session create auth").ok();
+        let auth = r.session("auth").file("own.txt", "1\n").commit("work");
+        r.file("a.txt", "2\n").commit("meanwhile");
+        auth.file("a.txt", "3\n").file("new.txt", "new\n").git("add new.txt").ok();
+        let code = if strategy == "ff" { 1 } else { 3 };
+        let status = auth.git("status --porcelain").ok().text();
+        let objects = r.git("count-objects").ok().text();
+        let run =
+            r.unchanged_by(|r| r.git(&format!("session finish auth --merge --strategy {strategy} -m 'all of it'")));
+        run.code(code).stderr_contains(if code == 3 { "conflicts with 'main': 'a.txt'" } else { "no fast-forward" });
+        assert_eq!((auth.git("status --porcelain").ok().text(), r.git("count-objects").ok().text()), (status, objects));
+        auth.git("log -1 --format=%s").ok().stdout("work\n");
+        auth.file("a.txt", "2\n");
+        if code == 3 {
+            r.git(&format!("session finish auth --merge --strategy {strategy} -m 'all of it'")).ok();
+            assert_eq!((r.read("new.txt"), r.read("own.txt")), ("new\n".into(), "1\n".into()));
+        }
+    }
+}

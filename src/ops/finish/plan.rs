@@ -173,24 +173,25 @@ fn merge(
     };
     let scratch = Scratch::new(repo)?;
     let mut new_tree_commit = None;
-    if will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
-        // What is not committed yet cannot be merged in memory: it is looked at again once it is.
-    } else if repo.is_ancestor(tip, onto)? {
+    let uncommitted = snapshot
+        .worktree_of(session)
+        .filter(|_| will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted));
+    if let Some(worktree) = uncommitted {
+        // Before it is committed: a commit is not taken back. What comes of it is planned anew.
+        let commit = repo.forecast_commit(&scratch, worktree, tip)?;
+        forecast(repo, &scratch, session, survey, strategy, onto, tip, commit)?;
+        if let (Some(worktree), Some(old)) = (base_worktree, old) {
+            follow_exactly(repo, &scratch, worktree, old, onto, commit)?;
+        }
+        return Ok(plan);
+    }
+    if repo.is_ancestor(tip, onto)? {
         plan.ready = Some(onto);
     } else {
         match strategy {
             Strategy::Ff => {
                 if !repo.is_ancestor(onto, tip)? {
-                    return Err(Error::refused(format!(
-                        "'{}' is no fast-forward of '{}': the base has moved by {}.",
-                        survey.name,
-                        survey.base.short(),
-                        commits(survey.behind.unwrap_or(0))
-                    ))
-                    .hint(format!(
-                        "`git session finish {} --merge --strategy rebase` puts its commits on top first.",
-                        survey.name
-                    )));
+                    return Err(no_fast_forward(survey));
                 }
                 plan.ready = Some(tip);
                 new_tree_commit = Some(tip);
@@ -221,6 +222,48 @@ fn merge(
         })?;
     }
     Ok(plan)
+}
+
+/// Whether a commit that exists in `scratch` only, on top of `tip`, will merge.
+#[expect(clippy::too_many_arguments, reason = "a merge and the session it is of")]
+fn forecast(
+    repo: &Repo,
+    scratch: &Scratch,
+    session: &Loaded,
+    survey: &Survey,
+    strategy: Strategy,
+    onto: ObjectId,
+    tip: ObjectId,
+    commit: ObjectId,
+) -> Result<()> {
+    let merged = match strategy {
+        Strategy::Ff if repo.is_ancestor(onto, tip)? => return Ok(()),
+        Strategy::Ff => return Err(no_fast_forward(survey)),
+        Strategy::NoFf | Strategy::Squash => repo.merge(Some(scratch), None, onto, commit)?,
+        Strategy::Rebase => {
+            let own = repo.own_commits(onto, tip, session.record.base.fork())?;
+            match replay_in_memory(repo, scratch, onto, &own)? {
+                Ok(tree) => repo.merge(Some(scratch), Some(tip), tree, commit)?,
+                Err((at, paths)) => return Err(conflict(survey, &paths, Some(at))),
+            }
+        }
+    };
+    match merged {
+        Merged::Clean(_) => Ok(()),
+        Merged::Conflict(paths) => {
+            Err(conflict(survey, &paths, None).hint("Nothing was committed; what is uncommitted takes part in it."))
+        }
+    }
+}
+
+fn no_fast_forward(survey: &Survey) -> Error {
+    Error::refused(format!(
+        "'{}' is no fast-forward of '{}': the base has moved by {}.",
+        survey.name,
+        survey.base.short(),
+        commits(survey.behind.unwrap_or(0))
+    ))
+    .hint(format!("`git session finish {} --merge --strategy rebase` puts its commits on top first.", survey.name))
 }
 
 /// The check of a worktree against the tree that the merge will really have.
