@@ -57,8 +57,7 @@ pub struct Mend {
 pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     let snapshot = Snapshot::read(&ctx.repo)?;
     let base = match &options.base {
-        Some(text) => base::named(ctx, &snapshot, text)?
-            .ok_or_else(|| Error::refused(format!("The base '{text}' is no branch, here or on a remote.")))?,
+        Some(text) => base::named(ctx, &snapshot, text)?.ok_or_else(|| base::unknown(text))?,
         None => base::default(ctx, &snapshot)?,
     };
     let mut plan = AdoptPlan {
@@ -124,7 +123,10 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
                     return Err(Error::refused(format!("The worktree '{text}' is on no branch."))
                         .hint(format!("`git -C {text} switch -c <branch>` gives its commits one.")));
                 }
-                _ => return Err(Error::refused(format!("The worktree '{text}' cannot be read."))),
+                _ => {
+                    return Err(Error::refused(format!("The worktree '{text}' cannot be read."))
+                        .hint(format!("`git -C {text} status` says what is wrong with it.")));
+                }
             };
             found.push(Found::Branch(branch, Some(worktree.clone())));
             continue;
@@ -139,7 +141,8 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
             let before = found.len();
             found.extend(matching.map(|branch| with_worktree(snapshot, branch)));
             if found.len() == before {
-                return Err(Error::refused(format!("No branch that is no session's yet matches '{text}'.")));
+                return Err(Error::refused(format!("No branch that is no session's yet matches '{text}'."))
+                    .hint("`git branch` shows the branches, `git session list` those that are sessions."));
             }
             continue;
         }
@@ -188,7 +191,8 @@ fn one(
             .hint("`--base <branch>` names another base."));
     }
     if let Some(owner) = snapshot.readable().find(|loaded| loaded.record.branch == branch) {
-        return Err(Error::refused(format!("The branch '{short}' is that of the session '{}' already.", owner.name)));
+        return Err(Error::refused(format!("The branch '{short}' is that of the session '{}' already.", owner.name))
+            .hint(format!("`git session path {}` says where it is.", owner.name)));
     }
     let name = Name::parse(options.name.as_deref().unwrap_or(&short)).map_err(|error| {
         error.hint(format!("`git session adopt {short} --name <name>` gives the session a name of its own."))
@@ -227,6 +231,10 @@ fn one(
             if let Some(tie) = &worktree.tie {
                 return Err(Error::refused(format!(
                     "'{}' is already the worktree of '{tie}'.",
+                    worktree.path.display()
+                ))
+                .hint(format!(
+                    "`git -C {} symbolic-ref --delete refs/worktree/session` unties it.",
                     worktree.path.display()
                 )));
             }

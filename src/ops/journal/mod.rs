@@ -48,7 +48,9 @@ impl Plan {
 
     fn parse(text: &str) -> Result<Plan> {
         toml::from_str(text).map_err(|error| {
-            Error::refused("A plan under way cannot be understood; a newer program may have begun it.").because(error)
+            Error::refused("A plan under way cannot be understood; a newer program may have begun it.")
+                .because(error)
+                .hint("Run the newer `git session`, which can mend it.")
         })
     }
 }
