@@ -809,7 +809,7 @@ fn from_inside_it_says_where_to_go() {
     let auth = r.session("auth").in_dir("sub/dir");
     std::fs::create_dir_all(auth.here()).expect("a directory");
     let run = auth.git("session finish --merge");
-    run.ok().stdout_contains(&format!("cd {}", r.here().display()));
+    run.ok().stdout_contains(&format!("cd {}\n", r.here().display()));
     followed(&r);
     gone(&r, "auth", "merged");
 }

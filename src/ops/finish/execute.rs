@@ -105,7 +105,9 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
             warnings.push(format!("The hook 'post-merge' ended with {code}."));
         }
     }
+    // Asked now: nothing can be found from a directory that is gone.
     let stranded = survey.worktree.as_ref().filter(|(path, _)| plan.here_to.is_none() && ctx.cwd.starts_with(path));
+    let stranded = stranded.map(|_| repo.main_place());
     let ended = match end::run(repo, writer, &claims[0], &step) {
         Ok(ended) => ended,
         Err(error) if base_move.is_none() => {
@@ -140,7 +142,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
         salvage: ended.salvage,
         removed,
         branch_removed: step.deletes_branch && survey.tip.is_some(),
-        stranded: stranded.map(|_| repo.main_place()),
+        stranded,
         children: survey.children.clone(),
         operation: writer.operation.clone(),
         warnings,
