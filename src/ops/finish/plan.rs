@@ -101,9 +101,12 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
             .hint(format!("`git {operation} --continue` or `--abort` in its worktree ends it.")));
     }
     if mode != Mode::Abandon && !will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
-        return Err(Error::refused(format!("There is uncommitted work in '{name}': {}.", describe(survey.dirty)))
-            .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))
-            .hint("Or commit or stash it yourself, then run it again."));
+        return Err(Error::refused(format!(
+            "There is uncommitted work in '{name}': {}.",
+            survey.dirty.unwrap_or_default()
+        ))
+        .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))
+        .hint("Or commit or stash it yourself, then run it again."));
     }
     if mode == Mode::Abandon && !survey.children.is_empty() {
         let children: Vec<String> = survey.children.iter().map(|child| format!("'{child}'")).collect();
@@ -331,18 +334,4 @@ fn conflict(survey: &Survey, paths: &[BString], commit: Option<ObjectId>) -> Err
 
 fn commits(count: u64) -> String {
     format!("{count} commit{}", if count == 1 { "" } else { "s" })
-}
-
-/// `2 changed, 1 untracked`.
-fn describe(dirty: Option<status::Dirty>) -> String {
-    let dirty = dirty.unwrap_or_default();
-    let parts = [
-        (dirty.conflicted, "unmerged"),
-        (dirty.staged, "staged"),
-        (dirty.unstaged, "changed"),
-        (dirty.untracked, "untracked"),
-    ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    parts.join(", ")
 }
