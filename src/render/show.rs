@@ -10,7 +10,11 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     let mut text = format!("{}\n", paint.bold(row.name.as_str()));
     let mut fact = |key: &str, value: String| {
         if !value.is_empty() {
-            text.push_str(&format!("  {} {}\n", paint.dim(&format!("{key:<11}")), harmless(&value)));
+            text.push_str(&format!(
+                "  {} {}\n",
+                paint.dim(&format!("{key:<11}")),
+                harmless(&value).replace('\n', "\n              ")
+            ));
         }
     };
     fact("goal", row.goal.clone().unwrap_or_default());
