@@ -17,6 +17,7 @@ pub fn survey(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Su
     let repo = &ctx.repo;
     let tip = repo.ref_id(&session.record.branch)?;
     let worktree = snapshot.worktree_of(session);
+    worktree.map_or(Ok(()), removal::require_proven)?;
     let dirty = match worktree {
         Some(worktree) if !worktree.is_missing => Some(status::dirty(&worktree.path)?),
         _ => None,

@@ -87,8 +87,10 @@ impl EndStep {
 pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &EndStep) -> Result<Ended> {
     let name = Name::parse(&step.name)?;
     let id = step.id()?;
-    let path = step.worktree.as_ref().map(PathBuf::from).filter(|path| step.here_to.is_none() && path.exists());
     let worktree = worktree_of(repo, step)?;
+    // What is at its place and does not say that it is this worktree is not ours to touch.
+    let path =
+        worktree.as_ref().filter(|tree| step.here_to.is_none() && tree.is_proven()).map(|tree| tree.path.clone());
     if let Some(path) = &path {
         let aside = step.aside(path);
         std::fs::rename(path, &aside).or_refuse(|| {
