@@ -1126,3 +1126,39 @@ fn a_message_commits_nothing_where_the_merge_would_conflict() {
         }
     }
 }
+
+#[test]
+fn a_directory_inside_the_repository_that_is_no_worktree_stays() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base").config("session.path", ".sessions/{name}");
+    r.git("session create auth").ok();
+    let auth = r.session("auth").file("b.txt", "1\n").commit("work");
+    // git finds the repository around it there, and by its rules the folder is ignored.
+    r.remove(".sessions/auth").file(".sessions/auth/precious.txt", "p\n");
+    for mode in ["--abandon --yes", "--keep", "--merge"] {
+        r.unchanged_by(|r| {
+            r.git(&format!("session finish auth {mode}"))
+                .code(1)
+                .stderr_contains("does not say that it is this worktree");
+        });
+    }
+    assert_eq!(auth.read("precious.txt"), "p\n");
+    r.remove(".sessions/auth/precious.txt").git("session finish auth --keep").ok();
+}
+
+#[test]
+fn a_folder_that_a_link_leads_to_and_folders_above_it_stay() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+    std::fs::create_dir_all(r.root().join("disk/sessions")).expect("a folder");
+    std::os::unix::fs::symlink(r.root().join("disk/sessions"), r.root().join("repo-sessions")).expect("a link");
+    for _ in 0..2 {
+        r.git("session create fix/auth").ok();
+        r.git("session finish fix/auth --keep").ok();
+        r.git("branch -D fix/auth").ok();
+        assert_eq!(std::fs::read_dir(r.root().join("disk/sessions")).expect("it stays").count(), 0);
+    }
+    std::fs::create_dir_all(r.root().join("mine/empty")).expect("a folder");
+    let r = r.config("session.path", "../mine/empty/all/{name}");
+    r.git("session create auth").ok();
+    r.git("session finish auth --keep").ok();
+    assert!(r.has("../mine/empty") && !r.has("../mine/empty/all"));
+}

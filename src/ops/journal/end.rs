@@ -391,7 +391,7 @@ fn complete(
             if let Some(aside) = aside.filter(|_| may_go) {
                 crate::host::copy::remove_tree(&aside)?;
             }
-            super::create::remove_empty_parents(&path);
+            super::create::remove_empty_parents(repo, &path);
         }
     }
     if step.deletes_branch {
