@@ -60,7 +60,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let writer = ctx.writer()?;
     let plan = adopt::plan(ctx, &options)?;
     let mut mended = String::new();
-    for mend in plan.mend {
+    for mend in &plan.mend {
         let (name, path) = adopt::mend_one(ctx, &writer, mend)?;
         mended.push_str(&format!(
             "Adopted {}.\n  cd {}\n",

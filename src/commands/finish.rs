@@ -94,14 +94,14 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             }
         }
     }
-    let plan = match &args.message {
-        Some(message) => {
-            finish::commit_all(ctx, &snapshot, session, message)?;
-            finish::plan(ctx, &snapshot, session, mode, false)?
-        }
-        None => plan,
+    let has_committed = match &args.message {
+        Some(message) => finish::commit_all(ctx, &snapshot, session, message)?,
+        None => false,
     };
-    let done = finish::execute(ctx, &writer, plan)?;
+    let plan = if args.message.is_some() { finish::plan(ctx, &snapshot, session, mode, false) } else { Ok(plan) };
+    let done = plan.and_then(|plan| finish::execute(ctx, &writer, plan)).map_err(|error| {
+        if has_committed { error.hint("What was uncommitted has been committed on its branch.") } else { error }
+    })?;
     stage.wrote();
     for warning in &done.warnings {
         render::warn(stage.colours().err, warning);

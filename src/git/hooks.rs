@@ -60,7 +60,10 @@ pub fn run(repo: &Repo, top: &Path, name: &str, args: &[&str], env: &[(&str, &st
         command = command.env(*key, *value);
     }
     let code = command.run_attached(true)?;
-    code.map(Ran::Code).ok_or_else(|| Error::refused(format!("The hook '{name}' was ended by a signal.")))
+    code.map(Ran::Code).ok_or_else(|| {
+        Error::refused(format!("The hook '{name}' was ended by a signal."))
+            .hint(format!("It is '{}'; run it again.", hook.display()))
+    })
 }
 
 fn is_tracked_content(repo: &Repo, top: &Path, hook: &Path) -> bool {

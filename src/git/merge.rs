@@ -36,7 +36,7 @@ impl Scratch {
         Ok(Scratch { directory, objects: repo.common_dir().join("objects") })
     }
 
-    fn lend(&self, command: Command) -> Command {
+    pub(super) fn lend(&self, command: Command) -> Command {
         command.env("GIT_OBJECT_DIRECTORY", &self.directory).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
     }
 }

@@ -5,6 +5,7 @@
 use crate::error::{Context, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
+use crate::git::merge::Scratch;
 use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::git::{CommitDraft, Repo, status};
 use crate::host::process::Command;
@@ -69,9 +70,22 @@ impl Repo {
     /// # Errors
     /// Refused, if something cannot be read: then nothing may be removed.
     pub fn salvage(&self, worktree: &Worktree, identity: &Identity) -> Result<Option<Salvage>> {
+        self.salvage_at(worktree, identity, None)
+    }
+
+    /// The same; `gone` is where `HEAD` stood, if its branch is gone since.
+    ///
+    /// # Errors
+    /// As [`Repo::salvage`].
+    pub fn salvage_at(
+        &self,
+        worktree: &Worktree,
+        identity: &Identity,
+        gone: Option<ObjectId>,
+    ) -> Result<Option<Salvage>> {
         let (top, git_dir) = (worktree.path.as_path(), worktree.git_dir.as_path());
         let head = self.git_of(git_dir).args(["rev-parse", "--verify", "--quiet", "HEAD"]).run()?;
-        let head = ObjectId::from_hex(head.text().as_bytes()).ok();
+        let head = ObjectId::from_hex(head.text().as_bytes()).ok().or(gone);
         let branch = worktree.branch().unwrap_or_else(|| "(no branch)".into());
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned();
         let draft = |message: String| CommitDraft {
@@ -115,6 +129,29 @@ impl Repo {
         }
         let commit = self.write_commit(&draft(format!("WIP on {branch}: {subject}\n")), files_tree, &parents)?;
         Ok(Some(Salvage { commit, stages }))
+    }
+
+    /// What `git add --all` and `git commit` would make on top of `tip`, written to `scratch` only.
+    ///
+    /// # Errors
+    /// Refused, with git's words, if something cannot be read.
+    pub fn forecast_commit(&self, scratch: &Scratch, worktree: &Worktree, tip: ObjectId) -> Result<ObjectId> {
+        let index = ScratchIndex::copied(&worktree.git_dir, "forecast")?;
+        let git = || scratch.lend(index.git(&worktree.path));
+        git().args(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", ":/"]).run_ok()?;
+        let tree = git().args(["write-tree"]).run_ok()?.text();
+        let commit = git().args(["commit-tree", "--no-gpg-sign", "-p", &tip.to_string(), "-m", "-", &tree]).run_ok()?;
+        ObjectId::from_hex(commit.text().as_bytes()).or_refuse(|| "git made a commit and did not name it.")
+    }
+
+    /// The trees of files, index and untracked files that a salvage holds: two of them hold the same if these are equal.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read.
+    pub fn salvaged_trees(&self, salvage: ObjectId) -> Result<Vec<ObjectId>> {
+        let commit = self.commit(salvage)?;
+        let parts = commit.parents.iter().skip(1).map(|id| Ok(self.commit(*id)?.tree));
+        std::iter::once(Ok(commit.tree)).chain(parts).collect()
     }
 
     /// What is staged in a worktree whose directory is gone: one commit for the index, and for each stage of an unmerged

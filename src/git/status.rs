@@ -30,6 +30,21 @@ impl Dirty {
     }
 }
 
+/// `2 changed, 1 untracked`.
+impl std::fmt::Display for Dirty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.conflicted, "unmerged"),
+            (self.staged, "staged"),
+            (self.unstaged, "changed"),
+            (self.untracked, "untracked"),
+        ];
+        let parts: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// One path that is not as `HEAD` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {

@@ -6,8 +6,9 @@ use crate::git::worktrees::Head;
 use crate::ops::Context;
 use crate::ops::base::{self, Chosen, short_name};
 use crate::ops::create::{BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place};
+use crate::ops::journal::{self, Plan};
 use crate::session::{EventKind, Name, Record};
-use crate::store::{Loaded, Snapshot, Writer, pending};
+use crate::store::{Loaded, Snapshot, Writer, pending, retry};
 use std::path::PathBuf;
 
 /// What was asked for.
@@ -56,8 +57,7 @@ pub struct Mend {
 pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     let snapshot = Snapshot::read(&ctx.repo)?;
     let base = match &options.base {
-        Some(text) => base::named(ctx, &snapshot, text)?
-            .ok_or_else(|| Error::refused(format!("The base '{text}' is no branch, here or on a remote.")))?,
+        Some(text) => base::named(ctx, &snapshot, text)?.ok_or_else(|| base::unknown(text))?,
         None => base::default(ctx, &snapshot)?,
     };
     let mut plan = AdoptPlan {
@@ -123,7 +123,10 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
                     return Err(Error::refused(format!("The worktree '{text}' is on no branch."))
                         .hint(format!("`git -C {text} switch -c <branch>` gives its commits one.")));
                 }
-                _ => return Err(Error::refused(format!("The worktree '{text}' cannot be read."))),
+                _ => {
+                    return Err(Error::refused(format!("The worktree '{text}' cannot be read."))
+                        .hint(format!("`git -C {text} status` says what is wrong with it.")));
+                }
             };
             found.push(Found::Branch(branch, Some(worktree.clone())));
             continue;
@@ -138,7 +141,8 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
             let before = found.len();
             found.extend(matching.map(|branch| with_worktree(snapshot, branch)));
             if found.len() == before {
-                return Err(Error::refused(format!("No branch that is no session's yet matches '{text}'.")));
+                return Err(Error::refused(format!("No branch that is no session's yet matches '{text}'."))
+                    .hint("`git branch` shows the branches, `git session list` those that are sessions."));
             }
             continue;
         }
@@ -187,7 +191,8 @@ fn one(
             .hint("`--base <branch>` names another base."));
     }
     if let Some(owner) = snapshot.readable().find(|loaded| loaded.record.branch == branch) {
-        return Err(Error::refused(format!("The branch '{short}' is that of the session '{}' already.", owner.name)));
+        return Err(Error::refused(format!("The branch '{short}' is that of the session '{}' already.", owner.name))
+            .hint(format!("`git session path {}` says where it is.", owner.name)));
     }
     let name = Name::parse(options.name.as_deref().unwrap_or(&short)).map_err(|error| {
         error.hint(format!("`git session adopt {short} --name <name>` gives the session a name of its own."))
@@ -227,6 +232,10 @@ fn one(
                 return Err(Error::refused(format!(
                     "'{}' is already the worktree of '{tie}'.",
                     worktree.path.display()
+                ))
+                .hint(format!(
+                    "`git -C {} symbolic-ref --delete refs/worktree/session` unties it.",
+                    worktree.path.display()
                 )));
             }
             if let Some(operation) = worktree.operation() {
@@ -265,6 +274,11 @@ fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
     if let Some(held) = pending::find(&ctx.repo, &session.pending())? {
         return Err(pending::is_held(&held));
     }
+    unclaimed(ctx, session)
+}
+
+/// What a session lacks, whoever has the claim.
+fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
     let snapshot = &Snapshot::read(&ctx.repo)?;
     let session = snapshot.require(session)?;
     let mut mend = Mend { session: session.clone(), worktree: None, place: None, branch: None };
@@ -310,7 +324,19 @@ fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
 ///
 /// # Errors
 /// Refused or contended.
-pub fn mend_one(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, PathBuf)> {
+pub fn mend_one(ctx: &Context, writer: &Writer, mend: &Mend) -> Result<(Name, PathBuf)> {
+    let name = &mend.session.name;
+    let _held = journal::hold(&ctx.repo, writer)?;
+    let entry = Plan::Mend { name: name.to_string() };
+    let claims = journal::claim(&ctx.repo, writer, &[(name.pending(), entry, Vec::new())])?;
+    // The plan was made before the claim.
+    let outcome = unclaimed(ctx, name).and_then(|mend| mend_claimed(ctx, writer, mend));
+    let edits: Vec<_> = claims.iter().map(pending::Pending::release).collect();
+    let released = retry(|| ctx.repo.transact(&edits, "session: adopted"));
+    outcome.and_then(|made| released.map(|()| made))
+}
+
+fn mend_claimed(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, PathBuf)> {
     let repo = &ctx.repo;
     let name = mend.session.name.clone();
     let worktree = match (mend.worktree, mend.place) {

@@ -176,6 +176,12 @@ fn untracked_default(ctx: &Context, snapshot: &Snapshot) -> Result<Option<Chosen
     Ok(None)
 }
 
+/// The refusal of a base that is none.
+pub fn unknown(text: &str) -> Error {
+    Error::refused(format!("The base '{text}' is no branch, here or on a remote."))
+        .hint("`git branch --all` shows the branches; `git fetch` brings what a remote has by now.")
+}
+
 /// `origin/main` of `refs/remotes/origin/main`.
 pub fn short_name(reference: &str) -> &str {
     ["refs/heads/", "refs/remotes/", "refs/tags/"]

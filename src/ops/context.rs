@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::session::Timestamp;
-use crate::store::{Writer, own};
+use crate::store::Writer;
 use std::path::{Path, PathBuf};
 
 /// The repository and the place one stands in. Opened once, in `lib.rs`.
@@ -50,7 +50,6 @@ impl Context {
     pub fn writer(&self) -> Result<Writer> {
         let writer = Writer::new(&self.repo)?;
         self.refuse_mirror()?;
-        own::ensure(&self.repo)?;
         crate::ops::journal::recover(self, &writer)?;
         Ok(writer)
     }

@@ -114,7 +114,8 @@ pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path
         Error::refused(format!("'{name}' has no worktree.")).hint(format!("`git session adopt {name}` gives it one."))
     })?;
     if worktree.is_main() {
-        return Err(Error::refused("The main worktree cannot be moved."));
+        return Err(Error::refused("The main worktree cannot be moved.")
+            .hint("Move its directory by hand; `git worktree repair` there tells the others."));
     }
     require_movable(worktree)?;
     let mut new = crate::ops::create::normal(&ctx.cwd.join(to));

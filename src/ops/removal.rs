@@ -68,6 +68,7 @@ pub fn require_removable(ctx: &Context, worktree: &Worktree) -> Result<()> {
         return Err(Error::refused(format!("The worktree '{place}' is locked{why}."))
             .hint(format!("`git worktree unlock {place}` unlocks it.")));
     }
+    require_proven(worktree)?;
     if worktree.is_missing {
         return Ok(());
     }
@@ -82,13 +83,27 @@ pub fn require_removable(ctx: &Context, worktree: &Worktree) -> Result<()> {
                 worktree.git_dir.join("index.lock").display()
             )));
     }
-    if !worktree.is_proven() {
-        return Err(Error::refused(format!("The directory '{place}' does not say that it is this worktree."))
-            .hint(format!("`git worktree repair {place}` mends the link if it was moved by hand.")));
-    }
     refuse_nested(worktree)?;
     refuse_submodules(ctx, worktree)?;
     refuse_ignored(ctx, worktree)
+}
+
+/// Refuses a directory at a worktree's place that is another's, or nobody's: git would look for a repository around it.
+///
+/// # Errors
+/// Refused, with what mends it.
+pub fn require_proven(worktree: &Worktree) -> Result<()> {
+    let is_gone = || match worktree.path.read_dir() {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if worktree.is_main() || worktree.is_proven() || worktree.is_missing && is_gone() {
+        return Ok(());
+    }
+    let place = worktree.path.display();
+    Err(Error::refused(format!("The directory '{place}' does not say that it is this worktree."))
+        .hint(format!("`git worktree repair {place}` mends its `.git` file, if it is."))
+        .hint("Else move it away, then run it again."))
 }
 
 fn refuse_nested(worktree: &Worktree) -> Result<()> {

@@ -42,16 +42,17 @@ pub fn set(
     let new_base = match &options.base {
         None => None,
         Some(text) => {
-            let chosen = base::named(ctx, snapshot, text)?
-                .ok_or_else(|| Error::refused(format!("The base '{text}' is no branch, here or on a remote.")))?;
+            let chosen = base::named(ctx, snapshot, text)?.ok_or_else(|| base::unknown(text))?;
             if chosen.parent == Some(session.id()) {
-                return Err(Error::refused("A session cannot be its own base."));
+                return Err(Error::refused("A session cannot be its own base.")
+                    .hint("`--base` takes another branch or session."));
             }
             let mut above = chosen.now.parent.clone();
             while let Some(name) = above {
                 let parent = snapshot.require(&name)?;
                 if parent.id() == session.id() {
-                    return Err(Error::refused(format!("'{text}' is stacked on '{}' itself.", session.name)));
+                    return Err(Error::refused(format!("'{text}' is stacked on '{}' itself.", session.name))
+                        .hint(format!("`git session set {text} --base <branch>` gives it another base first.")));
                 }
                 above = snapshot.base_ref(&ctx.repo, &parent.record).parent;
             }
@@ -59,6 +60,7 @@ pub fn set(
             let fork = match tip {
                 Some(tip) => ctx.repo.merge_base(chosen.tip.id, tip)?.ok_or_else(|| {
                     Error::refused(format!("'{}' and '{text}' have no history in common.", session.name))
+                        .hint("`--base` takes a branch that the session's work comes from.")
                 })?,
                 None => chosen.tip.id,
             };

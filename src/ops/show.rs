@@ -68,8 +68,10 @@ pub fn log(ctx: &Context, sessions: &[&Loaded]) -> Result<Vec<(Name, Event)>> {
 /// # Errors
 /// Refused, if refs cannot be read; what `sink` says.
 pub fn follow(ctx: &Context, names: &[Name], sink: &mut dyn FnMut(&Name, &Event) -> Result<()>) -> Result<()> {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
     let mut seen: HashMap<String, crate::session::ObjectId> = HashMap::new();
+    // Every event is printed once, wherever its timeline lies by then.
+    let mut known: HashSet<crate::session::ObjectId> = HashSet::new();
     let mut is_first = true;
     loop {
         let live = ctx.repo.refs_below(crate::session::name::NAMESPACE)?;
@@ -78,18 +80,19 @@ pub fn follow(ctx: &Context, names: &[Name], sink: &mut dyn FnMut(&Name, &Event)
                 || reference.starts_with(crate::store::done::NAMESPACE);
             let Some(head) = target.object().filter(|_| is_timeline) else { continue };
             let before = seen.insert(reference.clone(), head);
-            if is_first || before == Some(head) {
+            if before == Some(head) {
                 continue;
             }
-            let known: Vec<crate::session::ObjectId> =
-                seen.values().copied().filter(|id| *id != head).chain(before).collect();
             let mut fresh = Vec::new();
             for event in timeline::events(&ctx.repo, head) {
                 let event = event?;
-                if event.id.is_some_and(|id| known.contains(&id)) || event.time.0 + 3600 < ctx.now.0 {
+                if event.id.is_some_and(|id| !known.insert(id)) {
                     break;
                 }
                 fresh.push(event);
+            }
+            if is_first {
+                continue;
             }
             for event in fresh.into_iter().rev() {
                 let Ok(name) = Name::parse(&event.name) else { continue };

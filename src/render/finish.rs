@@ -32,8 +32,8 @@ pub fn survey(survey: &Survey, paint: Paint) -> String {
         }
         None => {}
     }
-    if survey.dirty.is_some_and(crate::ops::finish::Dirty::is_uncommitted) {
-        text.push_str(&format!("  {}\n", paint.yellow("there is uncommitted work")));
+    if let Some(dirty) = survey.dirty.filter(|dirty| dirty.is_uncommitted()) {
+        text.push_str(&format!("  {}\n", paint.yellow(&format!("there is uncommitted work: {dirty}"))));
     }
     if !survey.children.is_empty() {
         let children: Vec<String> = survey.children.iter().map(ToString::to_string).collect();

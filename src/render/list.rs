@@ -1,7 +1,7 @@
 //! The table of `list`, a row at a time.
 
 use crate::ops::list::Row;
-use crate::render::{Paint, harmless};
+use crate::render::{Paint, columns, columns_of, harmless};
 use crate::session::Timestamp;
 use crate::session::event::one_line;
 
@@ -19,6 +19,8 @@ const CHANGES: usize = 9;
 const COMMITS: usize = 9;
 const STATE: usize = 9;
 const AGE: usize = 10;
+/// What is left for the goal beside the longest name, where the terminal is wide enough at all.
+const GOAL: usize = 8;
 
 impl Layout {
     /// A layout for these names and bases, at this width.
@@ -30,11 +32,11 @@ impl Layout {
         paint: Paint,
     ) -> Layout {
         let widest = |texts: &mut dyn Iterator<Item = &str>, least: usize, most: usize| {
-            texts.map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, most)
+            texts.map(columns).max().unwrap_or(0).clamp(least, most)
         };
-        let room = width.saturating_sub(2 + STATE + COMMITS + CHANGES + AGE + 5);
-        let name = widest(&mut { names }, 4, room.max(16) * 2 / 3);
         let base = widest(&mut { bases }, 4, 18);
+        let room = width.saturating_sub(2 + STATE + base + COMMITS + CHANGES + AGE + 6 + GOAL);
+        let name = widest(&mut { names }, 4, room.clamp(16, 40));
         Layout { name, base, width, now, paint }
     }
 
@@ -57,7 +59,6 @@ impl Layout {
     /// One row, and a line below it for each thing that does not fit.
     pub fn row(&self, row: &Row) -> String {
         let paint = self.paint;
-        let cell = |text: &str, width: usize| format!("{:<width$}", cut(text, width));
         let mark = if row.is_here { "*" } else { " " };
         let state = match (row.state, row.operation) {
             (_, Some(operation)) => paint.yellow(&cell(operation, STATE)),
@@ -84,7 +85,7 @@ impl Layout {
         let age = row.last_activity.map(|time| time.age(self.now)).unwrap_or_default();
         let goal = row.ended.as_deref().or(row.goal.as_deref()).unwrap_or("");
         let used = 2 + self.name + 1 + STATE + 1 + self.base + 1 + COMMITS + 1 + CHANGES + 1 + AGE + 1;
-        let goal = cut(&one_line(goal), self.width.saturating_sub(used).max(12));
+        let goal = cut(&one_line(goal), self.width.saturating_sub(used).max(GOAL));
         let mut line = format!(
             "{mark} {} {state} {} {} {} {} {goal}",
             paint.bold(&cell(row.name.as_str(), self.name)),
@@ -144,17 +145,29 @@ fn changes(row: &Row, paint: Paint) -> String {
         }
     };
     let conflicted = row.dirty.flatten().is_some_and(|dirty| dirty.conflicted > 0);
-    let cell = format!("{:<CHANGES$}", cut(&text, CHANGES));
+    let cell = cell(&text, CHANGES);
     if conflicted { paint.red(&cell) } else { paint.yellow(&cell) }
 }
 
-/// At most `width` characters, the last of them a mark that some are missing.
+/// At most `width` columns, the last of them a mark that something is missing.
 fn cut(text: &str, width: usize) -> String {
     let clean = harmless(text);
-    if clean.chars().count() <= width {
+    if columns(&clean) <= width {
         return clean;
     }
-    clean.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += columns_of(*c);
+        used <= width
+    };
+    clean.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// Exactly `width` columns.
+fn cell(text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    let missing = width.saturating_sub(columns(&text));
+    text + &" ".repeat(missing)
 }
 
 /// The fields that a template may name.
@@ -186,3 +199,18 @@ pub const FIELDS: [&str; 26] = [
     "operation",
     "ended",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{cell, cut};
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(cell("🚀ü", 5), "🚀ü  ");
+        assert_eq!(cell("e\u{301}", 3), "e\u{301}  ");
+        assert_eq!(cut("日本語の目標", 6), "日本…");
+        assert_eq!(cut("日本語", 6), "日本語");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+        assert_eq!(cut("a\u{1b}[31m\u{202e}b", 20), "a\u{fffd}[31m\u{fffd}b");
+    }
+}

@@ -10,7 +10,11 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     let mut text = format!("{}\n", paint.bold(row.name.as_str()));
     let mut fact = |key: &str, value: String| {
         if !value.is_empty() {
-            text.push_str(&format!("  {} {}\n", paint.dim(&format!("{key:<10}")), harmless(&value)));
+            text.push_str(&format!(
+                "  {} {}\n",
+                paint.dim(&format!("{key:<11}")),
+                harmless(&value).replace('\n', "\n              ")
+            ));
         }
     };
     fact("goal", row.goal.clone().unwrap_or_default());
@@ -29,13 +33,7 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     }
     fact("worktree", row.worktree.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
     if let Some(Some(dirty)) = row.dirty.filter(|dirty| dirty.is_some_and(|dirty| dirty.is_uncommitted())) {
-        fact(
-            "uncommitted",
-            format!(
-                "{} staged, {} changed, {} untracked, {} unmerged",
-                dirty.staged, dirty.unstaged, dirty.untracked, dirty.conflicted
-            ),
-        );
+        fact("uncommitted", dirty.to_string());
     }
     fact("merged", row.merged.flatten().map(|merged| merged.as_str().to_owned()).unwrap_or_default());
     fact("operation", row.operation.unwrap_or_default().to_owned());

@@ -115,6 +115,9 @@ fn check(text: &str) -> Result<(), &'static str> {
     if text.chars().any(|c| c.is_control()) {
         return Err("it has a control character");
     }
+    if text.contains(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Err("it has a character that shows text in another order");
+    }
     if text.contains([' ', '~', '^', ':', '?', '*', '[', '\\']) {
         return Err("git allows no blank and none of ~ ^ : ? * [ \\ in a branch");
     }

@@ -121,7 +121,10 @@ pub fn is_held(held: &Pending) -> Error {
     ));
     match held.liveness() {
         Liveness::Alive => error.hint("Run it again when that one is done."),
-        _ => error.hint("If that process is gone for good, `git session doctor --fix` takes its work back."),
+        _ => error.hint(format!(
+            "It cannot be seen from here. If it is gone for good, `git update-ref -d {}` gives up what it held.",
+            held.reference
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::git::config::Identity;
 use crate::git::{Edit, Repo};
 use crate::session::{Event, EventKind, Name, ObjectId, OperationId, Record, Timestamp};
-use crate::store::{done, retry};
+use crate::store::{done, own, retry};
 
 /// A record as it was read, with the ref value it was read at.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +152,7 @@ impl Writer {
             };
             let mut record = before.record.clone();
             let Some(event) = change(&before, &mut record)? else { return Ok(None) };
+            own::ensure(repo)?;
             let next = self.next(repo, &before, &record, &event)?;
             repo.transact(&[Edit::update(reference, before.head, next)], &event.subject())?;
             Ok(Some(next))

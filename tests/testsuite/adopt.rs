@@ -161,3 +161,33 @@ fn a_lost_branch_is_refused() {
     r.git("branch --quiet -D begun").ok();
     refused(&r, "session adopt begun", 1).stderr_contains("The branch 'begun' is gone");
 }
+
+#[test]
+fn a_lost_worktree_is_given_back_once() {
+    let r = repo();
+    r.remove("../repo-sessions/begun");
+    let runs: Vec<_> = (0..5).map(|_| r.spawn("session adopt begun")).collect();
+    let runs: Vec<Run> = runs.into_iter().map(crate::support::Running::wait).collect();
+    assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);
+    for run in runs.iter().filter(|run| run.status() != Some(0)) {
+        assert!(matches!(run.status(), Some(1 | 4)), "{run}");
+    }
+    r.session("begun").git("status --porcelain").ok().stdout("");
+    r.git("log --format=%s refs/sessions/begun").ok().stdout_contains("adopted: worktree");
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_while_it_gives_a_worktree_back_it_can_be_run_again() {
+    let r = repo();
+    r.remove("../repo-sessions/begun");
+    r.executable(".git/hooks/post-checkout", "#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\n");
+    r.run("git-session", ["adopt", "begun"]);
+    r.remove(".git/hooks/post-checkout");
+    assert!(r.has_rev("refs/sessions/@pending/begun"));
+    r.git("session list").ok().stderr_contains("interrupted");
+    r.git("session adopt begun").ok().stderr_contains("may be run again");
+    r.session("begun").git("status --porcelain").ok().stdout("");
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+}

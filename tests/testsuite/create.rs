@@ -766,3 +766,30 @@ fn templates_answer_too() {
     r.git("session create auth --format '%(name) %(worktree)'").ok().stdout("auth [ROOT]/repo-sessions/auth\n");
     refused(&r, "session create x --format yaml", 2).stderr_contains("There is no format 'yaml'");
 }
+
+#[test]
+fn a_branch_that_somebody_makes_at_the_same_moment_stays() {
+    let r = repo();
+    r.executable(
+        ".git/hooks/reference-transaction",
+        "#!/bin/sh\n\
+         [ \"$1\" = committed ] && grep -q @pending/auth && ! git rev-parse -q --verify refs/heads/auth && git branch auth\n\
+         exit 0\n",
+    );
+    r.git("session create auth").code(4).stderr_contains("Somebody else made or moved the branch 'auth'");
+    r.remove(".git/hooks/reference-transaction");
+    assert_eq!(r.rev("auth"), r.rev("main"));
+    assert!(!r.has("../repo-sessions") && !r.has_rev("refs/sessions/auth"));
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+    r.git("session create auth").ok();
+}
+
+#[test]
+fn a_refusal_leaves_no_ref_in_a_repository_without_sessions() {
+    let r = repo();
+    r.unchanged_by(|r| {
+        r.git("session create 'No such name'").code(2);
+        r.git("session create auth no-such-start").code(1);
+        r.git("session finish auth --merge").code(1);
+    });
+}

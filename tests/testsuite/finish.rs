@@ -809,7 +809,7 @@ fn from_inside_it_says_where_to_go() {
     let auth = r.session("auth").in_dir("sub/dir");
     std::fs::create_dir_all(auth.here()).expect("a directory");
     let run = auth.git("session finish --merge");
-    run.ok().stdout_contains(&format!("cd {}", r.here().display()));
+    run.ok().stdout_contains(&format!("cd {}\n", r.here().display()));
     followed(&r);
     gone(&r, "auth", "merged");
 }
@@ -1047,4 +1047,118 @@ fn work_that_comes_after_the_plan_is_not_merged_over() {
     assert_eq!(r.read("a.txt"), "typed\n");
     assert!(r.has_rev("refs/sessions/auth"));
     nothing_pending(&r);
+}
+
+/// A hook that fails every transaction in which a session ends.
+fn refuse_ends(r: &Sandbox) {
+    r.executable(
+        ".git/hooks/reference-transaction",
+        "#!/bin/sh\n[ \"$1\" = prepared ] && grep -q @done/ && exit 1\nexit 0\n",
+    );
+}
+
+#[test]
+fn a_checkout_is_switched_back_when_its_session_cannot_end() {
+    let r = Sandbox::new().file("a.txt", "1\n").file("b.txt", "1\n").commit("base");
+    r.git("session create auth --here").ok();
+    r.file("a.txt", "2\n").commit("work");
+    r.file("b.txt", "uncommitted\n").file("c.txt", "untracked\n").git("add b.txt").ok();
+    refuse_ends(&r);
+    let status = r.git("status --porcelain --branch").ok().text();
+    r.git("session finish auth --abandon --yes").code(1);
+    assert_eq!(r.git("status --porcelain --branch").ok().text(), status);
+    r.git("symbolic-ref refs/worktree/session").ok().stdout("refs/sessions/auth\n");
+    r.git("stash list").ok().stdout("");
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+    assert_eq!((r.read("b.txt"), r.read("c.txt")), ("uncommitted\n".into(), "untracked\n".into()));
+    r.remove(".git/hooks/reference-transaction");
+    r.git("session finish auth --abandon --yes").ok();
+    r.git("stash list").ok().stdout_contains("session auth");
+}
+
+#[test]
+fn what_is_written_while_a_session_ends_is_kept_too() {
+    for (mode, has_salvage) in [("--abandon --yes", true), ("--abandon --yes", false), ("--keep", false)] {
+        let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+        r.git("session create auth").ok();
+        let auth = r.session("auth").file("b.txt", "1\n").commit("work");
+        if has_salvage {
+            auth.file("early.txt", "early\n");
+        }
+        r.executable(
+            ".git/hooks/reference-transaction",
+            "#!/bin/sh\n[ \"$1\" = committed ] && grep -q @done/ && for d in \"$SESSIONS\"/.*~session-*; do\n\
+             echo late >$d/late.txt; echo changed >$d/b.txt; done\nexit 0\n",
+        );
+        let r = r.env("SESSIONS", r.root().join("repo-sessions"));
+        let run = r.git(&format!("session finish auth {mode}"));
+        run.ok().stderr_contains("Something was written in the worktree of 'auth' while it ended");
+        let salvage =
+            r.git("log -1 --format='%(trailers:key=Session-Salvage,valueonly)' refs/sessions/@keep").ok().text();
+        let salvage = salvage.trim();
+        r.git(&format!("show {salvage}^3:late.txt")).ok().stdout("late\n");
+        r.git(&format!("show {salvage}:b.txt")).ok().stdout("changed\n");
+        r.git(&format!("show {salvage}:a.txt")).ok().stdout("1\n");
+        assert!(!r.has("../repo-sessions"));
+    }
+}
+
+#[test]
+fn a_message_commits_nothing_where_the_merge_would_conflict() {
+    for strategy in ["no-ff", "squash", "rebase", "ff"] {
+        let r = Sandbox::new().file("a.txt", "1\n").file(".gitignore", "*.o\n").commit("base");
+        r.git("session create auth").ok();
+        let auth = r.session("auth").file("own.txt", "1\n").commit("work");
+        r.file("a.txt", "2\n").commit("meanwhile");
+        auth.file("a.txt", "3\n").file("new.txt", "new\n").git("add new.txt").ok();
+        let code = if strategy == "ff" { 1 } else { 3 };
+        let status = auth.git("status --porcelain").ok().text();
+        let objects = r.git("count-objects").ok().text();
+        let run =
+            r.unchanged_by(|r| r.git(&format!("session finish auth --merge --strategy {strategy} -m 'all of it'")));
+        run.code(code).stderr_contains(if code == 3 { "conflicts with 'main': 'a.txt'" } else { "no fast-forward" });
+        assert_eq!((auth.git("status --porcelain").ok().text(), r.git("count-objects").ok().text()), (status, objects));
+        auth.git("log -1 --format=%s").ok().stdout("work\n");
+        auth.file("a.txt", "2\n");
+        if code == 3 {
+            r.git(&format!("session finish auth --merge --strategy {strategy} -m 'all of it'")).ok();
+            assert_eq!((r.read("new.txt"), r.read("own.txt")), ("new\n".into(), "1\n".into()));
+        }
+    }
+}
+
+#[test]
+fn a_directory_inside_the_repository_that_is_no_worktree_stays() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base").config("session.path", ".sessions/{name}");
+    r.git("session create auth").ok();
+    let auth = r.session("auth").file("b.txt", "1\n").commit("work");
+    // git finds the repository around it there, and by its rules the folder is ignored.
+    r.remove(".sessions/auth").file(".sessions/auth/precious.txt", "p\n");
+    for mode in ["--abandon --yes", "--keep", "--merge"] {
+        r.unchanged_by(|r| {
+            r.git(&format!("session finish auth {mode}"))
+                .code(1)
+                .stderr_contains("does not say that it is this worktree");
+        });
+    }
+    assert_eq!(auth.read("precious.txt"), "p\n");
+    r.remove(".sessions/auth/precious.txt").git("session finish auth --keep").ok();
+}
+
+#[test]
+fn a_folder_that_a_link_leads_to_and_folders_above_it_stay() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+    std::fs::create_dir_all(r.root().join("disk/sessions")).expect("a folder");
+    std::os::unix::fs::symlink(r.root().join("disk/sessions"), r.root().join("repo-sessions")).expect("a link");
+    for _ in 0..2 {
+        r.git("session create fix/auth").ok();
+        r.git("session finish fix/auth --keep").ok();
+        r.git("branch -D fix/auth").ok();
+        assert_eq!(std::fs::read_dir(r.root().join("disk/sessions")).expect("it stays").count(), 0);
+    }
+    std::fs::create_dir_all(r.root().join("mine/empty")).expect("a folder");
+    let r = r.config("session.path", "../mine/empty/all/{name}");
+    r.git("session create auth").ok();
+    r.git("session finish auth --keep").ok();
+    assert!(r.has("../mine/empty") && !r.has("../mine/empty/all"));
 }

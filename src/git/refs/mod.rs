@@ -110,6 +110,15 @@ impl Edit {
         Edit { name: name.into(), expect: Expect::Is(old), new: New::Same }
     }
 
+    /// Whether the ref is not what is expected, as it is now.
+    pub fn is_stale(&self, repo: &Repo) -> bool {
+        let now = repo.ref_id(&self.name).ok().flatten();
+        match self.expect {
+            Expect::Missing => now.is_some(),
+            Expect::Is(id) => now != Some(id),
+        }
+    }
+
     fn is_for_gix(&self) -> bool {
         matches!(self.new, New::To(_)) && self.name.starts_with(crate::session::name::NAMESPACE)
     }
@@ -174,13 +183,7 @@ impl Repo {
 
     /// Says whether a failed transaction lost a race: the remedy differs.
     fn explain(&self, error: Error, edits: &[Edit]) -> Error {
-        let moved = edits.iter().find(|edit| {
-            let now = self.ref_id(&edit.name).ok().flatten();
-            match edit.expect {
-                Expect::Missing => now.is_some(),
-                Expect::Is(id) => now != Some(id),
-            }
-        });
+        let moved = edits.iter().find(|edit| edit.is_stale(self));
         let text = error.one_line();
         if let Some(edit) = moved {
             Error::contended(format!("Somebody else changed '{}' at the same moment.", edit.name))

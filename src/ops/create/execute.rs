@@ -80,8 +80,14 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         journal::claim(repo, writer, &[(reference.clone(), Plan::Create(step.clone()), vec![record, planned.start])])
     })?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
-    let made = fill(repo, shared, &planned, record, &event.subject(), threads);
-    let made = made.and_then(|warnings| {
+    if let Err(error) = begin(repo, &planned, record, &event.subject()) {
+        // Nothing was made: a branch that stands there now is somebody else's.
+        return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
+            Ok(()) => error,
+            Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
+        });
+    }
+    let made = fill(repo, shared, &planned, threads).and_then(|warnings| {
         retry(|| repo.transact(&[claim.release()], "session: created"))?;
         Ok(warnings)
     });
@@ -109,20 +115,28 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
     }
 }
 
-/// Branch and record, then the files. Returns warnings.
-fn fill(
-    repo: &Repo,
-    shared: &Shared<'_>,
-    planned: &Planned,
-    record: crate::session::ObjectId,
-    message: &str,
-    threads: usize,
-) -> Result<Vec<String>> {
+/// Branch and record, in one transaction.
+fn begin(repo: &Repo, planned: &Planned, record: crate::session::ObjectId, message: &str) -> Result<()> {
     let branch = match planned.branch_from {
         BranchFrom::Local => Edit::verify(&planned.branch, planned.start),
         BranchFrom::New | BranchFrom::Remote(_) => Edit::create(&planned.branch, planned.start),
     };
-    retry(|| repo.transact(&[branch.clone(), Edit::create(planned.name.reference(), record)], message))?;
+    let edits = [branch, Edit::create(planned.name.reference(), record)];
+    let outcome = retry(|| match repo.transact(&edits, message) {
+        // Trying again helps against a lock, and not against a branch that is there.
+        Err(error) if error.is_contended() && edits[0].is_stale(repo) => Ok(Err(error)),
+        outcome => outcome.map(Ok),
+    })?;
+    outcome.map_err(|error| {
+        let short = crate::ops::base::short_name(&planned.branch);
+        Error::contended(format!("Somebody else made or moved the branch '{short}' at the same moment."))
+            .because(error)
+            .hint("Nothing was changed; run it again.")
+    })
+}
+
+/// The files, once branch and record are there. Returns warnings.
+fn fill(repo: &Repo, shared: &Shared<'_>, planned: &Planned, threads: usize) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     if let BranchFrom::Remote(upstream) = &planned.branch_from
         && let Err(error) = set_upstream(repo, &planned.branch, upstream)

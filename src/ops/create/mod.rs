@@ -5,7 +5,7 @@ mod place;
 mod plan;
 
 pub use execute::execute;
-pub use place::{normal, of as place_of, repository_name, require_free as require_free_place};
+pub use place::{normal, of as place_of, require_free as require_free_place, sessions_folder};
 pub(crate) use plan::branch_prefix;
 pub use plan::plan;
 

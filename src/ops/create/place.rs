@@ -1,6 +1,7 @@
 //! Where a new worktree goes: `session.path`, from the main worktree's top.
 
 use crate::error::{Error, Result};
+use crate::git::Repo;
 use crate::ops::Context;
 use crate::session::Name;
 use std::path::{Component, Path, PathBuf};
@@ -13,10 +14,7 @@ const DEFAULT: &str = "../{repo}-sessions/{name}";
 /// # Errors
 /// Refused, if the setting names no place of its own for each session.
 pub fn of(ctx: &Context, name: &Name, branch: &str) -> Result<PathBuf> {
-    let template = match ctx.repo.setting("session.path") {
-        Some(template) if !template.is_empty() => template,
-        _ => DEFAULT.to_owned(),
-    };
+    let template = template(&ctx.repo);
     if !["{name}", "{branch}", "{slug}"].iter().any(|part| template.contains(part)) {
         return Err(Error::refused(format!(
             "The setting `session.path` is '{template}': the same place for all sessions."
@@ -24,20 +22,36 @@ pub fn of(ctx: &Context, name: &Name, branch: &str) -> Result<PathBuf> {
         .hint("Put `{name}` into it: `git config session.path '../{repo}-sessions/{name}'`."));
     }
     let filled = template
-        .replace("{repo}", &repository_name(ctx))
+        .replace("{repo}", &repository_name(&ctx.repo))
         .replace("{name}", name.as_str())
         .replace("{slug}", &name.slug())
         .replace("{branch}", branch.strip_prefix("refs/heads/").unwrap_or(branch));
-    let filled = match filled.strip_prefix("~/") {
-        Some(rest) => std::env::home_dir().map_or_else(|| PathBuf::from(&filled), |home| home.join(rest)),
-        None => PathBuf::from(filled),
-    };
-    Ok(normal(&ctx.place().join(filled)))
+    Ok(normal(&ctx.place().join(at_home(&filled))))
+}
+
+fn template(repo: &Repo) -> String {
+    repo.setting("session.path").filter(|template| !template.is_empty()).unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+fn at_home(text: &str) -> PathBuf {
+    match text.strip_prefix("~/") {
+        Some(rest) => std::env::home_dir().map_or_else(|| PathBuf::from(text), |home| home.join(rest)),
+        None => PathBuf::from(text),
+    }
+}
+
+/// The folder that sessions have in common: the place as far as it is the same for all. Links are not resolved.
+pub fn sessions_folder(repo: &Repo) -> PathBuf {
+    let filled = template(repo).replace("{repo}", &repository_name(repo));
+    let common = filled.split(['{']).next().unwrap_or_default();
+    // A last part that names differ in is theirs.
+    let common = common.rsplit_once('/').map_or("", |(folder, _)| folder);
+    repo.main_place().join(at_home(common))
 }
 
 /// What people call the repository: the folder of the main worktree, or of a bare one without its `.git`.
-pub fn repository_name(ctx: &Context) -> String {
-    let place = ctx.place();
+fn repository_name(repo: &Repo) -> String {
+    let place = repo.main_place();
     let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = if name.starts_with('.') {
         // `project/.bare` and `project/.git` are called by the folder around them.

@@ -40,7 +40,8 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<CreatePlan> {
     for name in names {
         let mut planned = one(ctx, &snapshot, options, name, &base, here)?;
         if let Some(twin) = sessions.iter().find(|other| other.branch == planned.branch) {
-            return Err(Error::usage(format!("'{}' and '{}' would have the same branch.", twin.name, planned.name)));
+            return Err(Error::usage(format!("'{}' and '{}' would have the same branch.", twin.name, planned.name))
+                .hint("`--branch` is for one session; leave it out."));
         }
         planned.record.depends_on.clone_from(&depends_on);
         sessions.push(planned);
@@ -164,7 +165,8 @@ fn one(
             "The branch '{}' is that of the session '{}'.",
             base::short_name(&branch),
             owner.name
-        )));
+        ))
+        .hint(format!("`git session path {}` says where it is; `--branch` names another branch.", owner.name)));
     }
     let explicit_start = match &options.start {
         Some(text) => Some(match base::named(ctx, snapshot, text)? {
@@ -227,7 +229,8 @@ fn one(
             Error::refused("`--here` needs a worktree to stand in.").hint("`cd` into one, or leave `--here` out.")
         })?;
         if let Some(tie) = &worktree.tie {
-            return Err(Error::refused(format!("This worktree is already that of the session '{tie}'.")));
+            return Err(Error::refused(format!("This worktree is already that of the session '{tie}'."))
+                .hint("Leave `--here` out: the new session gets a worktree of its own."));
         }
         if let Some(operation) = worktree.operation() {
             return Err(Error::refused(format!("This worktree is in the middle of a {operation}."))
@@ -337,7 +340,8 @@ fn uncommitted(
 ) -> Result<Uncommitted> {
     let Some(top) = here.filter(|_| !options.here) else {
         if options.stash || options.carry {
-            return Err(Error::usage("`--stash` and `--carry` need a worktree to take uncommitted work from."));
+            return Err(Error::usage("`--stash` and `--carry` need a worktree to take uncommitted work from.")
+                .hint("`cd` into the one that has the work."));
         }
         return Ok(Uncommitted::Stays);
     };
@@ -373,7 +377,8 @@ fn document(ctx: &Context, path: &std::path::Path) -> Result<(String, Vec<u8>)> 
         .ok_or_else(|| Error::usage(format!("'{}' is no file.", path.display())))?;
     let name = name.replace('\\', "/");
     if name.split('/').any(|part| part.is_empty() || part == "." || part == ".." || part.eq_ignore_ascii_case(".git")) {
-        return Err(Error::usage(format!("'{}' cannot be kept under that name.", path.display())));
+        return Err(Error::usage(format!("'{}' cannot be kept under that name.", path.display()))
+            .hint("Name it by a path without `..`."));
     }
     Ok((format!("context/{name}"), bytes))
 }

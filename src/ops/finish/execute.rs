@@ -10,14 +10,17 @@ use crate::session::{Name, ObjectId, State};
 use crate::store::pending;
 use crate::store::{Loaded, Snapshot, Writer};
 
-/// Commits everything uncommitted in a session's worktree, as `git add -A` and `git commit` do it.
+/// Commits everything uncommitted in a session's worktree, as `git add -A` and `git commit` do it. Returns whether
+/// there was anything.
 ///
 /// # Errors
 /// Refused, with git's words.
-pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message: &str) -> Result<()> {
-    let Some(worktree) = snapshot.worktree_of(session).filter(|worktree| !worktree.is_missing) else { return Ok(()) };
+pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message: &str) -> Result<bool> {
+    let Some(worktree) = snapshot.worktree_of(session).filter(|worktree| !worktree.is_missing) else {
+        return Ok(false);
+    };
     if !crate::git::status::dirty(&worktree.path)?.is_uncommitted() {
-        return Ok(());
+        return Ok(false);
     }
     if let Some(operation) = worktree.operation() {
         return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", session.name))
@@ -26,7 +29,13 @@ pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message:
     let git = || ctx.repo.git_in(&worktree.path);
     git().args(["add", "--all"]).run_ok()?;
     let code = git().args(["commit", "--quiet", "-m", message]).run_attached(true)?;
-    if code == Some(0) { Ok(()) } else { Err(Error::refused("git would not commit; what it said is above.")) }
+    if code == Some(0) {
+        return Ok(true);
+    }
+    Err(Error::refused("git would not commit; what it said is above.").hint(format!(
+        "Everything is staged in '{}'; commit it there, then run it again without `-m`.",
+        worktree.path.display()
+    )))
 }
 
 /// Ends a session as planned.
@@ -96,7 +105,9 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
             warnings.push(format!("The hook 'post-merge' ended with {code}."));
         }
     }
+    // Asked now: nothing can be found from a directory that is gone.
     let stranded = survey.worktree.as_ref().filter(|(path, _)| plan.here_to.is_none() && ctx.cwd.starts_with(path));
+    let stranded = stranded.map(|_| repo.main_place());
     let ended = match end::run(repo, writer, &claims[0], &step) {
         Ok(ended) => ended,
         Err(error) if base_move.is_none() => {
@@ -118,6 +129,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
             )));
         }
     };
+    warnings.extend(ended.warnings);
     let removed = survey.worktree.as_ref().map(|(path, _)| path.clone()).filter(|_| plan.here_to.is_none());
     Ok(Finished {
         name: survey.name.clone(),
@@ -130,7 +142,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
         salvage: ended.salvage,
         removed,
         branch_removed: step.deletes_branch && survey.tip.is_some(),
-        stranded: stranded.map(|_| repo.main_place()),
+        stranded,
         children: survey.children.clone(),
         operation: writer.operation.clone(),
         warnings,

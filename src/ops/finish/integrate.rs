@@ -74,7 +74,10 @@ fn replay(repo: &Repo, plan: &MergePlan) -> Result<ObjectId> {
         let head_tree = repo.commit(head)?.tree;
         let tree = match repo.merge(None, Some(*parent), head, *id)? {
             Merged::Clean(tree) => tree,
-            Merged::Conflict(_) => return Err(Error::conflicts("The base has moved meanwhile, and it conflicts now.")),
+            Merged::Conflict(_) => {
+                return Err(Error::conflicts("The base has moved meanwhile, and it conflicts now.")
+                    .hint("Run it again for the details."));
+            }
         };
         let was_empty = repo.commit(*parent)?.tree == commit.tree;
         if tree == head_tree && !was_empty {
@@ -123,7 +126,8 @@ fn ask_hooks(
         let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let kept = kept.join("\n").trim().to_owned();
         if kept.is_empty() {
-            return Err(Error::refused("A hook emptied the commit message."));
+            return Err(Error::refused("A hook emptied the commit message.")
+                .hint("It is `prepare-commit-msg` or `commit-msg`; nothing has changed."));
         }
         Ok(kept + "\n")
     })();

@@ -17,6 +17,7 @@ pub fn survey(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Su
     let repo = &ctx.repo;
     let tip = repo.ref_id(&session.record.branch)?;
     let worktree = snapshot.worktree_of(session);
+    worktree.map_or(Ok(()), removal::require_proven)?;
     let dirty = match worktree {
         Some(worktree) if !worktree.is_missing => Some(status::dirty(&worktree.path)?),
         _ => None,
@@ -101,9 +102,12 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
             .hint(format!("`git {operation} --continue` or `--abort` in its worktree ends it.")));
     }
     if mode != Mode::Abandon && !will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
-        return Err(Error::refused(format!("There is uncommitted work in '{name}': {}.", describe(survey.dirty)))
-            .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))
-            .hint("Or commit or stash it yourself, then run it again."));
+        return Err(Error::refused(format!(
+            "There is uncommitted work in '{name}': {}.",
+            survey.dirty.unwrap_or_default()
+        ))
+        .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))
+        .hint("Or commit or stash it yourself, then run it again."));
     }
     if mode == Mode::Abandon && !survey.children.is_empty() {
         let children: Vec<String> = survey.children.iter().map(|child| format!("'{child}'")).collect();
@@ -173,24 +177,25 @@ fn merge(
     };
     let scratch = Scratch::new(repo)?;
     let mut new_tree_commit = None;
-    if will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
-        // What is not committed yet cannot be merged in memory: it is looked at again once it is.
-    } else if repo.is_ancestor(tip, onto)? {
+    let uncommitted = snapshot
+        .worktree_of(session)
+        .filter(|_| will_commit && survey.dirty.is_some_and(status::Dirty::is_uncommitted));
+    if let Some(worktree) = uncommitted {
+        // Before it is committed: a commit is not taken back. What comes of it is planned anew.
+        let commit = repo.forecast_commit(&scratch, worktree, tip)?;
+        forecast(repo, &scratch, session, survey, strategy, onto, tip, commit)?;
+        if let (Some(worktree), Some(old)) = (base_worktree, old) {
+            follow_exactly(repo, &scratch, worktree, old, onto, commit)?;
+        }
+        return Ok(plan);
+    }
+    if repo.is_ancestor(tip, onto)? {
         plan.ready = Some(onto);
     } else {
         match strategy {
             Strategy::Ff => {
                 if !repo.is_ancestor(onto, tip)? {
-                    return Err(Error::refused(format!(
-                        "'{}' is no fast-forward of '{}': the base has moved by {}.",
-                        survey.name,
-                        survey.base.short(),
-                        commits(survey.behind.unwrap_or(0))
-                    ))
-                    .hint(format!(
-                        "`git session finish {} --merge --strategy rebase` puts its commits on top first.",
-                        survey.name
-                    )));
+                    return Err(no_fast_forward(survey));
                 }
                 plan.ready = Some(tip);
                 new_tree_commit = Some(tip);
@@ -221,6 +226,48 @@ fn merge(
         })?;
     }
     Ok(plan)
+}
+
+/// Whether a commit that exists in `scratch` only, on top of `tip`, will merge.
+#[expect(clippy::too_many_arguments, reason = "a merge and the session it is of")]
+fn forecast(
+    repo: &Repo,
+    scratch: &Scratch,
+    session: &Loaded,
+    survey: &Survey,
+    strategy: Strategy,
+    onto: ObjectId,
+    tip: ObjectId,
+    commit: ObjectId,
+) -> Result<()> {
+    let merged = match strategy {
+        Strategy::Ff if repo.is_ancestor(onto, tip)? => return Ok(()),
+        Strategy::Ff => return Err(no_fast_forward(survey)),
+        Strategy::NoFf | Strategy::Squash => repo.merge(Some(scratch), None, onto, commit)?,
+        Strategy::Rebase => {
+            let own = repo.own_commits(onto, tip, session.record.base.fork())?;
+            match replay_in_memory(repo, scratch, onto, &own)? {
+                Ok(tree) => repo.merge(Some(scratch), Some(tip), tree, commit)?,
+                Err((at, paths)) => return Err(conflict(survey, &paths, Some(at))),
+            }
+        }
+    };
+    match merged {
+        Merged::Clean(_) => Ok(()),
+        Merged::Conflict(paths) => {
+            Err(conflict(survey, &paths, None).hint("Nothing was committed; what is uncommitted takes part in it."))
+        }
+    }
+}
+
+fn no_fast_forward(survey: &Survey) -> Error {
+    Error::refused(format!(
+        "'{}' is no fast-forward of '{}': the base has moved by {}.",
+        survey.name,
+        survey.base.short(),
+        commits(survey.behind.unwrap_or(0))
+    ))
+    .hint(format!("`git session finish {} --merge --strategy rebase` puts its commits on top first.", survey.name))
 }
 
 /// The check of a worktree against the tree that the merge will really have.
@@ -288,18 +335,4 @@ fn conflict(survey: &Survey, paths: &[BString], commit: Option<ObjectId>) -> Err
 
 fn commits(count: u64) -> String {
     format!("{count} commit{}", if count == 1 { "" } else { "s" })
-}
-
-/// `2 changed, 1 untracked`.
-fn describe(dirty: Option<status::Dirty>) -> String {
-    let dirty = dirty.unwrap_or_default();
-    let parts = [
-        (dirty.conflicted, "unmerged"),
-        (dirty.staged, "staged"),
-        (dirty.unstaged, "changed"),
-        (dirty.untracked, "untracked"),
-    ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    parts.join(", ")
 }

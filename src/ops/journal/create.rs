@@ -102,7 +102,7 @@ pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Opti
             // git makes the directory before its entry; an empty one is all that can be ours.
             let _ = std::fs::remove_dir(&path);
         }
-        remove_empty_parents(&path);
+        remove_empty_parents(repo, &path);
     }
     let mut edits = vec![claim.release()];
     if let Some(record) = now.filter(|_| is_ours) {
@@ -170,14 +170,14 @@ fn is_only_ours(repo: &Repo, top: &Path, ours: &HashMap<BString, ObjectId>) -> R
     Ok(true)
 }
 
-/// Removes folders that hold nothing any more, up to the sessions folder itself.
-pub fn remove_empty_parents(path: &Path) {
-    let mut parent = path.parent();
-    for _ in 0..4 {
-        let Some(folder) = parent else { return };
-        if std::fs::remove_dir(folder).is_err() {
+/// Removes folders that hold nothing any more, up to the sessions folder itself; that too, unless a link leads to it.
+pub fn remove_empty_parents(repo: &Repo, path: &Path) {
+    let top = crate::ops::create::sessions_folder(repo);
+    let is_linked = top.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    let Ok(top) = top.canonicalize() else { return };
+    for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(&top)) {
+        if (is_linked && folder == top) || std::fs::remove_dir(folder).is_err() {
             return;
         }
-        parent = folder.parent();
     }
 }

@@ -60,6 +60,8 @@ pub struct Ended {
     pub salvage: Option<ObjectId>,
     /// The record in `@done`.
     pub record: ObjectId,
+    /// What came up after the commit point.
+    pub warnings: Vec<String>,
 }
 
 impl EndStep {
@@ -85,8 +87,10 @@ impl EndStep {
 pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &EndStep) -> Result<Ended> {
     let name = Name::parse(&step.name)?;
     let id = step.id()?;
-    let path = step.worktree.as_ref().map(PathBuf::from).filter(|path| step.here_to.is_none() && path.exists());
     let worktree = worktree_of(repo, step)?;
+    // What is at its place and does not say that it is this worktree is not ours to touch.
+    let path =
+        worktree.as_ref().filter(|tree| step.here_to.is_none() && tree.is_proven()).map(|tree| tree.path.clone());
     if let Some(path) = &path {
         let aside = step.aside(path);
         std::fs::rename(path, &aside).or_refuse(|| {
@@ -95,8 +99,8 @@ pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &EndStep) -> Res
     }
     let committed = commit(repo, writer, claim, step, &name, id, worktree.as_ref(), path.as_deref());
     match committed {
-        Ok((ended, claim)) => {
-            complete(repo, &claim, step, worktree.as_ref())?;
+        Ok((mut ended, claim)) => {
+            ended.warnings = complete(repo, writer, &claim, step, worktree.as_ref())?;
             Ok(ended)
         }
         Err(error) => {
@@ -143,13 +147,36 @@ fn commit(
         let branch = step.deletes_branch.then_some(step.branch.as_str());
         tips.extend(lost_with(repo, worktree, branch, &tips)?);
     }
-    if let (Some(target), Some(worktree)) = (&step.here_to, worktree) {
+    let left = step.here_to.as_ref().zip(worktree);
+    if let Some((target, worktree)) = left {
         salvage = leave(repo, worktree, step, target)?;
     }
-    if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
-        let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips };
-        keep::add(repo, writer, &kept)?;
+    let ended = (|| {
+        if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
+            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips };
+            keep::add(repo, writer, &kept)?;
+        }
+        end_record_and_branch(repo, writer, claim, step, name, id, salvage)
+    })();
+    match (ended, left) {
+        (Err(error), Some((_, worktree))) => Err(match come_back(repo, worktree, step, name, salvage) {
+            Ok(()) => error,
+            Err(also) => also.because(error),
+        }),
+        (ended, _) => ended,
     }
+}
+
+/// The commit point: record to `@done`, branch, claim, in one transaction.
+fn end_record_and_branch(
+    repo: &Repo,
+    writer: &Writer,
+    claim: &Pending,
+    step: &EndStep,
+    name: &Name,
+    id: ObjectId,
+    salvage: Option<ObjectId>,
+) -> Result<(Ended, Pending)> {
     retry(|| {
         let Some(before) = record::find(repo, name)?.filter(|loaded| loaded.id() == id) else {
             return Err(Error::refused(format!("The session '{name}' has ended meanwhile.")));
@@ -168,7 +195,7 @@ fn commit(
             None => {}
         }
         repo.transact(&edits, &format!("[{name}] {}: {}", step.state, step.what))?;
-        Ok((Ended { salvage, record }, next))
+        Ok((Ended { salvage, record, warnings: Vec::new() }, next))
     })
 }
 
@@ -246,22 +273,10 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
         None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
     };
     if let Err(error) = switched {
-        if let Some(stash) = salvage {
-            let back = git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok();
-            let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
-            let newest = ObjectId::from_hex(newest.as_bytes()).ok();
-            match back {
-                // Somebody may have stashed meanwhile.
-                Ok(_) if newest == Some(stash) => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
-                Ok(_) => {}
-                Err(_) => {
-                    return Err(
-                        error.hint(format!("Your uncommitted work is kept: `git stash apply --index {stash}`."))
-                    );
-                }
-            }
-        }
-        return Err(error.hint("Commit, stash or move what is in the way, then run it again."));
+        return Err(match salvage.map(|stash| unstash(repo, worktree, stash)) {
+            Some(Err(also)) => also.because(error),
+            _ => error.hint("Commit, stash or move what is in the way, then run it again."),
+        });
     }
     if worktree.tie.is_some() {
         repo.untie(&worktree.git_dir)?;
@@ -269,18 +284,114 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
     Ok(salvage)
 }
 
-/// What comes after the commit point: git's entry, the directory, the claim.
-fn complete(repo: &Repo, claim: &Pending, step: &EndStep, worktree: Option<&Worktree>) -> Result<()> {
+/// Brings back what git's stash took out of a checkout that stays.
+fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
+    let git = || repo.git_in(&worktree.path);
+    git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok().map_err(|error| {
+        Error::refused("Your uncommitted work could not be put back; it is on the stash.")
+            .because(error)
+            .hint(format!("`git stash apply --index {stash}` brings it back."))
+    })?;
+    // Somebody may have stashed meanwhile.
+    let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
+    if newest == stash.to_string() {
+        git().args(["stash", "drop", "--quiet"]).run_ok()?;
+    }
+    Ok(())
+}
+
+/// A checkout that was left goes back to the session, since that lives on.
+fn come_back(repo: &Repo, worktree: &Worktree, step: &EndStep, name: &Name, salvage: Option<ObjectId>) -> Result<()> {
+    let short = crate::ops::base::short_name(&step.branch);
+    let switch = ["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short];
+    repo.git_in(&worktree.path).args(switch).run_ok().map_err(|error| {
+        let place = worktree.path.display();
+        Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'."))
+            .because(error)
+            .hint(format!("`git -C {place} switch {short}` goes back; the session has not ended."))
+    })?;
+    repo.tie(&worktree.git_dir, name)?;
+    salvage.map_or(Ok(()), |stash| unstash(repo, worktree, stash))
+}
+
+/// Looks once more at a directory that is about to be deleted: a program that stood in it may have written meanwhile.
+/// What the salvage does not hold gets an entry of its own in `@keep`.
+fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) -> Result<Option<ObjectId>> {
+    let id = step.id()?;
+    let now = repo.worktree_at_git_dir(&aside.git_dir).map_or(Head::Unknown, |worktree| worktree.head);
+    if let Head::Detached(commit) = now {
+        let kept = repo.ref_id(keep::REFERENCE)?;
+        let tips = repo.only_in_reflogs(&[commit], kept.as_slice())?;
+        if !tips.is_empty() {
+            let name = Name::parse(&step.name)?;
+            let kept = Kept { name, id, worktree: step.worktree.clone(), salvage: None, tips };
+            keep::add(repo, writer, &kept)?;
+        }
+    }
+    let Some(found) = repo.salvage_at(aside, &writer.identity, step.tip())? else { return Ok(None) };
+    if let Some(ended) = done::find(repo, id)? {
+        for event in crate::store::timeline::events(repo, ended.head) {
+            let known = event?.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
+            if let Some(known) = known.and_then(|(_, hex)| ObjectId::from_hex(hex.as_bytes()).ok()) {
+                if repo.salvaged_trees(known)? == repo.salvaged_trees(found.commit)? {
+                    return Ok(None);
+                }
+                break;
+            }
+        }
+    }
+    let kept = Kept {
+        name: Name::parse(&step.name)?,
+        id,
+        worktree: step.worktree.clone(),
+        salvage: Some(found.commit),
+        tips: found.stages,
+    };
+    keep::add(repo, writer, &kept)?;
+    Ok(Some(found.commit))
+}
+
+/// What comes after the commit point: git's entry, the directory, the claim. Returns warnings.
+fn complete(
+    repo: &Repo,
+    writer: &Writer,
+    claim: &Pending,
+    step: &EndStep,
+    worktree: Option<&Worktree>,
+) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
     if step.here_to.is_none() {
+        let aside = step.worktree.as_ref().map(|path| step.aside(Path::new(path)));
+        let aside = aside.filter(|aside| aside.symlink_metadata().is_ok());
+        let mut may_go = true;
         if let Some(worktree) = worktree.filter(|worktree| worktree.id.is_some()) {
+            // Deleting begins with git's entry: while that is there the directory is whole.
+            if let Some(aside) = &aside {
+                match look_again(repo, writer, step, &Worktree { path: aside.clone(), ..worktree.clone() }) {
+                    Ok(None) => {}
+                    Ok(Some(late)) => warnings.push(format!(
+                        "Something was written in the worktree of '{}' while it ended; it is kept too: `git stash apply \
+                         --index {}`.",
+                        step.name,
+                        late.to_hex_with_len(12)
+                    )),
+                    Err(error) => {
+                        may_go = false;
+                        warnings.push(format!(
+                            "The directory '{}' could not be looked at once more, and stays: {}.",
+                            aside.display(),
+                            error.one_line()
+                        ));
+                    }
+                }
+            }
             repo.forget_worktree(worktree)?;
         }
         if let Some(path) = step.worktree.as_ref().map(PathBuf::from) {
-            let aside = step.aside(&path);
-            if aside.symlink_metadata().is_ok() {
+            if let Some(aside) = aside.filter(|_| may_go) {
                 crate::host::copy::remove_tree(&aside)?;
             }
-            super::create::remove_empty_parents(&path);
+            super::create::remove_empty_parents(repo, &path);
         }
     }
     if step.deletes_branch {
@@ -289,7 +400,8 @@ fn complete(repo: &Repo, claim: &Pending, step: &EndStep, worktree: Option<&Work
             let _ = repo.git().args(["config", "--remove-section", &section]).run();
         }
     }
-    retry(|| repo.transact(&[claim.release()], "session: ended"))
+    retry(|| repo.transact(&[claim.release()], "session: ended"))?;
+    Ok(warnings)
 }
 
 /// Takes back or completes the end of a session that was interrupted.
@@ -300,8 +412,8 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) 
     let repo = &ctx.repo;
     let worktree = worktree_of(repo, step)?;
     if claim.stage == Stage::Committed {
-        complete(repo, claim, step, worktree.as_ref())?;
-        return Ok(format!("Completed the interrupted `finish {}`.", step.name));
+        let warnings = complete(repo, writer, claim, step, worktree.as_ref())?;
+        return Ok(said(format!("Completed the interrupted `finish {}`.", step.name), &warnings));
     }
     if let Some(path) = step.worktree.as_ref().map(PathBuf::from) {
         let aside = step.aside(&path);
@@ -322,11 +434,23 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) 
             worktree.is_missing || status::dirty(&worktree.path).is_ok_and(|dirty| !dirty.is_uncommitted())
         });
     if is_merged && is_unchanged {
-        run(repo, writer, claim, step)?;
-        return Ok(format!("Completed the interrupted `finish {}`: its work is merged.", step.name));
+        let ended = run(repo, writer, claim, step)?;
+        let what = format!("Completed the interrupted `finish {}`: its work is merged.", step.name);
+        return Ok(said(what, &ended.warnings));
+    }
+    if let (Some(_), Some(worktree)) = (&step.here_to, &worktree)
+        && worktree.tie.is_none()
+        && step.tip().is_some()
+        && step.tip() == repo.ref_id(&step.branch)?
+    {
+        come_back(repo, worktree, step, &Name::parse(&step.name)?, None)?;
     }
     repo.transact(&[claim.release()], "session: recovered")?;
     Ok(format!("Took back the interrupted `finish {}`.", step.name))
+}
+
+fn said(what: String, warnings: &[String]) -> String {
+    std::iter::once(what).chain(warnings.iter().cloned()).collect::<Vec<_>>().join(" ")
 }
 
 /// How a base moves.

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::git::{Edit, Repo};
 use crate::host::witness::{Hold, Liveness};
 use crate::ops::Context;
-use crate::store::Writer;
 use crate::store::pending::{self, Pending, Stage};
+use crate::store::{Writer, own, retry};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -28,6 +28,11 @@ pub enum Plan {
     End(end::EndStep),
     /// A session's name, branch or directory changes.
     Relocate(relocate::RelocateStep),
+    /// A live session gets its worktree back: each step may be run again, so that nothing is to be taken back.
+    Mend {
+        /// The session.
+        name: String,
+    },
     /// A branch that is no session's moves, and its worktree with it.
     Base(end::BaseStep),
 }
@@ -43,7 +48,9 @@ impl Plan {
 
     fn parse(text: &str) -> Result<Plan> {
         toml::from_str(text).map_err(|error| {
-            Error::refused("A plan under way cannot be understood; a newer program may have begun it.").because(error)
+            Error::refused("A plan under way cannot be understood; a newer program may have begun it.")
+                .because(error)
+                .hint("Run the newer `git session`, which can mend it.")
         })
     }
 }
@@ -87,6 +94,7 @@ pub fn claim(
     wanted: &[(String, Plan, Vec<crate::session::ObjectId>)],
 ) -> Result<Vec<Pending>> {
     refuse_held(repo, wanted.iter().map(|(reference, _, _)| reference.as_str()))?;
+    own::ensure(repo)?;
     let mut claims = Vec::with_capacity(wanted.len());
     for (reference, plan, holds) in wanted {
         claims.push(pending::draft(repo, writer, reference, Stage::Claimed, &plan.to_toml()?, holds)?);
@@ -167,6 +175,10 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
             Plan::Create(step) => create::recover(ctx, writer, &mine, &step)?,
             Plan::End(step) => end::recover(ctx, writer, &mine, &step)?,
             Plan::Relocate(step) => relocate::recover(ctx, writer, &mine, &step)?,
+            Plan::Mend { name } => {
+                retry(|| repo.transact(&[mine.release()], "session: recovered"))?;
+                format!("The interrupted `adopt {name}` may be run again.")
+            }
             Plan::Base(step) => end::recover_base(ctx, writer, &mine, &step)?,
         };
         ctx.say(said);

@@ -64,7 +64,7 @@ pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &RelocateStep) -
                 })?;
             }
             repo.git().args(["worktree", "move"]).arg(&old).arg(&new).run_ok()?;
-            super::create::remove_empty_parents(&old);
+            super::create::remove_empty_parents(repo, &old);
         } else if new.join(".git").exists() {
             // Killed between moving the directory and telling git.
             repo.git().args(["worktree", "repair"]).arg(&new).run_ok()?;

@@ -132,6 +132,18 @@ impl Sandbox {
         self.clone()
     }
 
+    /// Writes a program.
+    pub(crate) fn executable(&self, path: impl AsRef<Path>, script: &str) -> Sandbox {
+        self.file(&path, script);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(self.here.join(path), mode).expect("an executable file");
+        }
+        self.clone()
+    }
+
     /// Reads a file as text.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> String {
         let path = self.here.join(path);
