@@ -251,7 +251,9 @@ fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Resu
             let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
             match back {
                 // Somebody may have stashed meanwhile.
-                Ok(_) if newest == stash.to_string() => drop(git().args(["stash", "drop", "--quiet"]).run_ok()?),
+                Ok(_) if ObjectId::from_hex(newest.as_bytes()).ok() == salvage => {
+                    drop(git().args(["stash", "drop", "--quiet"]).run_ok()?)
+                }
                 Ok(_) => {}
                 Err(_) => {
                     return Err(
