@@ -16,6 +16,7 @@ use plain as system;
 #[cfg(unix)]
 use unix as system;
 
+use crate::host::copy::Kind;
 use crate::session::{BStr, BString};
 use std::fmt;
 use std::io;
@@ -290,6 +291,14 @@ impl Root {
     pub fn touch(&self, rel: &BStr) -> Result<()> {
         self.system.touch(proper(rel, "touched")?)
     }
+}
+
+/// Writes a staged file or link, where nothing may be yet.
+///
+/// # Errors
+/// What the system says.
+pub fn stage(path: &Path, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    system::stage(path, kind, bytes)
 }
 
 /// Sets the mtime of the staged file at `path` to now. It is called right before the file goes in: a build that ran

@@ -3,9 +3,10 @@
 //! Parents are checked for links right before each step: a link put there in between is not noticed.
 
 use super::{Error, OUT, Reason, Result, Stat};
+use crate::host::copy::Kind;
 use crate::session::{BStr, BString};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,13 @@ fn stat_of(meta: &Metadata) -> Stat {
 
 pub(super) fn lstat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&path.symlink_metadata()?))
+}
+
+pub(super) fn stage(path: &Path, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    if kind == Kind::Symlink {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    fs::File::options().write(true).create_new(true).open(path)?.write_all(bytes)
 }
 
 pub(super) fn touch(path: &Path) -> io::Result<()> {

@@ -26,6 +26,16 @@ macro_rules! behaves {
             }
 
             #[test]
+            fn a_file_is_staged_once() {
+                let (_temp, _tree, stage) = places();
+                system::stage(&stage.join("1"), Kind::Executable, b"new").unwrap();
+                assert_eq!(fs::read(stage.join("1")).unwrap(), b"new");
+                let error = system::stage(&stage.join("1"), Kind::File, b"other").unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+                assert_eq!(fs::read(stage.join("1")).unwrap(), b"new");
+            }
+
+            #[test]
             fn a_new_file_goes_in_and_overwrites_nothing() {
                 let (_temp, tree, stage) = places();
                 let root = open(&tree);

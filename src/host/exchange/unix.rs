@@ -1,13 +1,14 @@
 //! The exchange by way of directory descriptors.
 
 use super::{Error, OUT, Reason, Result, Stat};
+use crate::host::copy::Kind;
 use crate::session::{BStr, BString};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, linkat, mkdirat, openat,
     readlinkat, renameat, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,15 @@ pub(in crate::host) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
 
 pub(super) fn lstat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?))
+}
+
+pub(super) fn stage(path: &Path, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if kind == Kind::Symlink {
+        return std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(bytes), path);
+    }
+    let mode = if kind == Kind::Executable { 0o777 } else { 0o666 };
+    std::fs::File::options().write(true).create_new(true).mode(mode).open(path)?.write_all(bytes)
 }
 
 pub(super) fn touch(path: &Path) -> io::Result<()> {
