@@ -217,6 +217,122 @@ fn a_locked_index_is_waited_for_and_left_alone() {
     is_whole(&r);
 }
 
+/// Has something done while the branch moves: `when` is *prepared*, with all locks held, or *committed*.
+fn at_the_commit_point(r: &Sandbox, when: &str, what: &str) {
+    let hook = format!(
+        "#!/bin/sh\ntest \"$1\" = {when} && grep -q ' refs/heads/main$' || exit 0\n\
+         test -e .once && exit 0; touch .once\nunset GIT_DIR\ncd '{}'\n{what}\n",
+        r.repo().display()
+    );
+    let path = r.path(".git/hooks/reference-transaction");
+    r.file(&path, hook);
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("can be set");
+}
+
+/// The program that started the git that started the hook.
+const KILL: &str = "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)";
+
+#[test]
+fn what_somebody_wrote_over_it_survives_the_way_back() {
+    let r = base();
+    r.git("session create one").ok();
+    work(&r.session("one"), 0);
+    let old = r.rev("HEAD");
+    at_the_commit_point(
+        &r,
+        "prepared",
+        "echo appended >> d5/f5.txt
+         echo saved > d6/tmp && mv d6/tmp d6/f6.txt
+         rm d7/f7.txt
+         mkdir -p alone0/deep && echo again > alone0/deep/f.txt
+         echo newer > new0/in/f3.txt
+         rm new0/in/f4.txt
+         mkdir d8/dir && echo inside > d8/dir/x && rm d8/f8.txt && mv d8/dir d8/f8.txt
+         rm new0/in/f5.txt && mkdir new0/in/f5.txt && echo inside > new0/in/f5.txt/x
+         exit 1",
+    );
+    assert_ne!(r.git("session finish one --merge").status(), Some(0));
+    r.remove(".git/hooks/reference-transaction");
+    assert_eq!(r.rev("main"), old);
+    assert_eq!(r.git("write-tree").ok().text().trim(), r.rev("HEAD^{tree}"));
+    assert!(r.read("d5/f5.txt").ends_with("appended\n"));
+    assert_eq!(r.read("d6/f6.txt"), "saved\n");
+    assert_eq!(r.read("alone0/deep/f.txt"), "again\n");
+    assert_eq!(r.read("new0/in/f3.txt"), "newer\n");
+    assert_eq!(r.read("d8/f8.txt/x"), "inside\n");
+    assert_eq!(r.read("new0/in/f5.txt/x"), "inside\n");
+    let status = " M alone0/deep/f.txt\n M d5/f5.txt\n M d6/f6.txt\n D d8/f8.txt\n\
+                  ?? d8/f8.txt/x\n?? new0/in/f3.txt\n?? new0/in/f5.txt/x\n";
+    r.git("status --porcelain -uall").ok().stdout(status);
+    assert!(!r.has(".git/index.lock") && stages(&r).is_empty());
+    assert!(!r.refs().iter().any(|name| name.contains("@pending")));
+}
+
+#[test]
+fn killed_before_the_commit_point_it_is_taken_back() {
+    let r = base();
+    r.git("session create one").ok();
+    work(&r.session("one"), 0);
+    let old = r.rev("HEAD");
+    at_the_commit_point(&r, "prepared", &format!("echo newer > new0/in/f3.txt\n{KILL}\nexit 1"));
+    start(&r, &["finish", "one", "--merge"]).wait();
+    assert!(!stages(&r).is_empty(), "it was not killed");
+    assert_eq!(r.rev("main"), old);
+    patiently(&r, &["create", "after"]).ok().stderr_contains("Took back");
+    assert_eq!(r.read("new0/in/f3.txt"), "newer\n");
+    r.remove("new0");
+    is_whole(&r);
+}
+
+#[test]
+fn killed_after_the_commit_point_it_is_completed() {
+    let r = base();
+    r.git("session create one").ok();
+    work(&r.session("one"), 0);
+    let old = r.rev("HEAD");
+    at_the_commit_point(&r, "committed", &format!("echo newer > new0/in/f3.txt\n{KILL}"));
+    start(&r, &["finish", "one", "--merge"]).wait();
+    assert!(!stages(&r).is_empty(), "it was not killed");
+    assert_ne!(r.rev("main"), old);
+    patiently(&r, &["create", "after"]).ok().stderr_contains("Completed the interrupted move of 'main'");
+    r.git("status --porcelain").ok().stdout(" M new0/in/f3.txt\n");
+    r.git("checkout --quiet new0").ok();
+    is_whole(&r);
+    assert!(!r.has_rev("refs/sessions/one"), "its session has not ended");
+}
+
+#[test]
+fn a_head_that_went_elsewhere_on_the_old_commit_gets_its_files_back() {
+    for delay in ["", "sleep 0.02;"] {
+        let r = base();
+        r.git("session create one").ok();
+        work(&r.session("one"), 0);
+        let old = r.rev("HEAD");
+        r.git("branch side").ok();
+        let switch = format!("({delay} git symbolic-ref HEAD refs/heads/side) </dev/null >/dev/null 2>&1");
+        at_the_commit_point(&r, "committed", &if delay.is_empty() { switch } else { format!("{switch} &") });
+        r.git("session finish one --merge").ok();
+        assert_ne!(r.rev("main"), old);
+        assert_eq!(r.rev("HEAD"), old);
+        is_whole(&r);
+        assert!(!r.has_rev("refs/sessions/one"), "its session has not ended");
+    }
+}
+
+#[test]
+fn an_index_that_somebody_changed_after_a_death_is_left_alone() {
+    let r = base();
+    r.git("session create one").ok();
+    work(&r.session("one"), 0);
+    at_the_commit_point(&r, "committed", KILL);
+    start(&r, &["finish", "one", "--merge"]).wait();
+    r.remove(".git/index.lock").file("d5/mine.txt", "mine\n").git("add d5/mine.txt").ok();
+    patiently(&r, &["create", "after"]).ok().stderr_contains("has not followed");
+    r.git("diff --cached --quiet HEAD -- d5/mine.txt").code(1);
+    assert_eq!(r.read("d5/mine.txt"), "mine\n");
+    assert!(!r.has(".git/index.lock") && stages(&r).is_empty());
+}
+
 #[test]
 fn killed_at_any_moment_the_worktree_is_whole() {
     let r = base();
@@ -224,7 +340,7 @@ fn killed_at_any_moment_the_worktree_is_whole() {
     work(&r.session("warm"), 1000);
     let most = time_of(|| r.git("session finish warm --merge"));
     let (mut moved, mut stayed, mut in_the_middle) = (0, 0, 0);
-    for (n, delay) in delays(rounds(30), most).enumerate() {
+    for (n, delay) in delays(rounds(18), most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         work(&r.session(&name), n as u64);
@@ -249,7 +365,7 @@ fn no_line_is_lost_that_somebody_writes_meanwhile() {
     work(&r.session("warm"), 1000);
     let most = time_of(|| r.git("session finish warm --merge"));
     let (mut moved, mut stayed) = (0, 0);
-    for (n, delay) in delays(rounds(24), most).enumerate() {
+    for (n, delay) in delays(rounds(12), most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         work(&r.session(&name), n as u64);
@@ -314,7 +430,7 @@ fn a_switch_at_the_same_moment_leaves_a_whole_worktree() {
     patiently(&r, &["create", "warm"]).ok();
     work(&r.session("warm"), 1000);
     let most = time_of(|| r.git("session finish warm --merge"));
-    for (n, delay) in delays(rounds(14), most).enumerate() {
+    for (n, delay) in delays(rounds(8), most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         work(&r.session(&name), n as u64);

@@ -450,13 +450,14 @@ pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep,
     let gone = || Error::refused(format!("The worktree of '{}' is gone.", step.branch));
     let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
     require_followable(repo, &worktree, old, new)?;
-    if let Some(operation) = &step.operation
-        // Where it cannot even begin git says better what is wrong.
-        && let Ok(Some(follow)) = Follow::begin(repo, &worktree, (&step.branch, operation), (old, new))
-    {
+    if let Some(operation) = &step.operation {
         let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
-        if follow.run(commit)? == Followed::Moved {
-            return Ok(next);
+        match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
+            Ok(Some(follow)) if follow.run(commit)? == Followed::Moved => return Ok(next),
+            // What is left would be taken for a move of ours under way.
+            Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
+            // Where ours cannot even begin git says better what is wrong.
+            _ => {}
         }
     }
     let git = || repo.git_in(&worktree.path);

@@ -83,11 +83,6 @@ impl<'a> Follow<'a> {
     }
 
     fn put_ready(&self) -> Result<()> {
-        // Device numbers do not tell whether a rename works: bind mounts share them.
-        let trial = self.stage.join("trial");
-        exchange::stage(&trial, Kind::File, b"").or_refuse(|| "No file can be made beside the index.")?;
-        self.root.put_new(&trial, self.trial().as_ref())?;
-        self.root.take_away(self.trial().as_ref(), &trial)?;
         for (n, change) in self.changes.iter().enumerate() {
             let Some(new) = change.new else { continue };
             let part = self.file(n, ".part");
@@ -149,7 +144,7 @@ impl<'a> Follow<'a> {
             let short = crate::ops::base::short_name(self.branch);
             return Err(Error::contended(format!("'{short}' has moved at the same moment.")).hint("Run it again."));
         }
-        if std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
+        if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
             return Ok(None);
         }
         let index = self.repo.read_index(&self.worktree.git_dir)?;
@@ -163,6 +158,15 @@ impl<'a> Follow<'a> {
             }
         }
         Ok(Some(index))
+    }
+
+    /// By trial: device numbers do not tell, since bind mounts share them. While the index is locked nobody can add the
+    /// file that is tried with.
+    fn can_move_files(&self) -> bool {
+        let trial = self.stage.join("trial");
+        exchange::stage(&trial, Kind::File, b"").is_ok()
+            && self.root.put_new(&trial, self.trial().as_ref()).is_ok()
+            && self.root.take_away(self.trial().as_ref(), &trial).is_ok()
     }
 
     /// Files, then the new index under another name.
@@ -225,6 +229,7 @@ impl<'a> Follow<'a> {
         if self.is_back_at_old()? {
             return self.go_back().map(|()| false);
         }
+        self.forget_the_way_back()?;
         self.unlock();
         self.clear().map(|()| has_followed)
     }
@@ -244,10 +249,19 @@ impl<'a> Follow<'a> {
                 }
             }
             failure?;
-            std::fs::remove_file(self.stage.join("ready")).or_refuse(|| "The way back could not be noted.")?;
+            self.forget_the_way_back()?;
         }
         self.unlock();
         self.clear()
+    }
+
+    fn forget_the_way_back(&self) -> Result<()> {
+        match std::fs::remove_file(self.stage.join("ready")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::refused(format!("'{}' could not be cleared.", self.stage.display())).because(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One path. It looks at what is where, so that it may be done again after a death in the middle.
