@@ -1,5 +1,9 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
+mod change;
+
+pub use change::{Change, Index, Side};
+
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::git::worktrees::{Worktree, bytes_of_path};

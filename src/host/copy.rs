@@ -147,14 +147,13 @@ use unix::Copier;
 mod unix {
     use super::{Job, Kind, Outcome, Stat, path_of};
     use crate::error::{Context, Result};
+    use crate::host::exchange::{DIRECTORY, stat_of};
     use crate::session::ByteSlice;
     use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
     use std::io;
     use std::os::fd::OwnedFd;
     use std::path::Path;
-
-    const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
     /// The directory that both trees are open at, and a buffer for contents.
     pub(super) struct Copier {
@@ -224,7 +223,7 @@ mod unix {
                     break;
                 }
             }
-            let Ok(stat) = rustix::fs::fstat(&file).map(of) else { return Ok(Outcome::Skipped) };
+            let Ok(stat) = rustix::fs::fstat(&file).map(|stat| stat_of(&stat)) else { return Ok(Outcome::Skipped) };
             let is_executable = stat.mode & 0o100 != 0;
             if filled != size
                 || stat.mode & Stat::TYPE != 0o100_000
@@ -252,7 +251,7 @@ mod unix {
                     }
                 }
             }
-            Ok(Outcome::Copied(of(rustix::fs::fstat(&copy)?)))
+            Ok(Outcome::Copied(stat_of(&rustix::fs::fstat(&copy)?)))
         }
     }
 
@@ -267,7 +266,9 @@ mod unix {
     }
 
     fn link(source: &OwnedFd, target: &OwnedFd, name: &Path, job: &Job) -> io::Result<Outcome> {
-        let look = |fd: &OwnedFd| rustix::fs::statat(fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).map(of);
+        let look = |fd: &OwnedFd| {
+            rustix::fs::statat(fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).map(|stat| stat_of(&stat))
+        };
         let Ok(content) = rustix::fs::readlinkat(source, name, Vec::new()) else { return Ok(Outcome::Skipped) };
         match look(source) {
             Ok(stat) if stat.mode & Stat::TYPE == 0o120_000 && stat.agrees_with_index(&job.expected) => {}
@@ -275,21 +276,6 @@ mod unix {
         }
         rustix::fs::symlinkat(&content, target, name)?;
         Ok(Outcome::Copied(look(target)?))
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "nanoseconds fit")]
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the fields differ between systems")]
-    fn of(stat: rustix::fs::Stat) -> Stat {
-        Stat {
-            mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
-            ctime: (stat.st_ctime as i64, stat.st_ctime_nsec as u32),
-            dev: stat.st_dev as u64,
-            ino: stat.st_ino as u64,
-            mode: stat.st_mode as u32,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            size: stat.st_size as u64,
-        }
     }
 }
 

@@ -13,6 +13,7 @@ mod contention;
 mod create;
 mod demo;
 mod finish;
+mod follow;
 mod format;
 mod generated;
 mod list;

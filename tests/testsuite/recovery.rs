@@ -5,24 +5,24 @@ use crate::support::run::{Run, Running};
 use std::time::Duration;
 
 /// Delays that differ from run to run of a loop and are the same for every run of the suite.
-fn delays(count: u64, most_micros: u64) -> impl Iterator<Item = Duration> {
+pub(crate) fn delays(count: u64, most_micros: u64) -> impl Iterator<Item = Duration> {
     (0..count).map(move |n| Duration::from_micros((n * 2_654_435_761 % 4_294_967_296) * most_micros / 4_294_967_296))
 }
 
 /// How long something takes here and now, and a third more, in microseconds: so that the delays hit all of it.
-fn time_of<T>(action: impl FnOnce() -> T) -> u64 {
+pub(crate) fn time_of<T>(action: impl FnOnce() -> T) -> u64 {
     let begin = std::time::Instant::now();
     action();
     u64::try_from(begin.elapsed().as_micros()).expect("it is short") * 4 / 3
 }
 
 /// Starts the program itself: killing `git` would leave it running.
-fn start(r: &Sandbox, args: &[&str]) -> Running {
+pub(crate) fn start(r: &Sandbox, args: &[&str]) -> Running {
     Running::start(r.command("git-session", args), r.root(), None)
 }
 
 /// A command that writes, run until nobody's stale lock is in its way.
-fn patiently(r: &Sandbox, args: &[&str]) -> Run {
+pub(crate) fn patiently(r: &Sandbox, args: &[&str]) -> Run {
     for _ in 0..60 {
         let run = r.run("git-session", args);
         if run.status() != Some(4) {
@@ -40,7 +40,7 @@ fn many_files(r: &Sandbox) {
     r.commit("many files");
 }
 
-fn nothing_is_left_over(r: &Sandbox) {
+pub(crate) fn nothing_is_left_over(r: &Sandbox) {
     let refs = r.refs().join("\n");
     assert!(!refs.contains("@pending"), "a claim is left:\n{refs}");
     // What died before its claim or after giving it up is swept once it is 10 s old.

@@ -65,7 +65,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
     if let Some((merge, new)) = base_move {
         wanted.push((
             base_claim(&plan),
-            Plan::Base(base_step(&plan, merge, new)),
+            Plan::Base(base_step(&plan, merge, new, writer)),
             merge.old.into_iter().chain([new]).collect(),
         ));
     }
@@ -92,7 +92,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
     }
     if let Some((merge, new)) = base_move {
         let message = format!("session finish: {} of {}", merge.strategy.as_str(), survey.name);
-        let moved = end::move_base(repo, writer, &claims[1], &base_step(&plan, merge, new), &message);
+        let moved = end::move_base(repo, writer, &claims[1], &base_step(&plan, merge, new, writer), &message);
         let moved = match moved {
             Ok(moved) => moved,
             Err(error) => return Err(release_all(error)),
@@ -161,12 +161,13 @@ fn base_claim(plan: &FinishPlan) -> String {
     }
 }
 
-fn base_step(plan: &FinishPlan, merge: &MergePlan, new: ObjectId) -> BaseStep {
+fn base_step(plan: &FinishPlan, merge: &MergePlan, new: ObjectId, writer: &Writer) -> BaseStep {
     BaseStep {
         branch: plan.survey.base.reference.clone(),
         old: merge.old.map(|id| id.to_string()),
         new: new.to_string(),
         git_dir: merge.base_git_dir.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        operation: Some(writer.operation.to_string()),
     }
 }
 

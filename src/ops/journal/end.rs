@@ -10,6 +10,7 @@ use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
 use crate::git::{Edit, New, Repo, Worktree, status};
 use crate::ops::Context;
+use crate::ops::journal::worktree::{self, Follow, Followed};
 use crate::session::{BString, EventKind, Name, ObjectId, State};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::{self, Pending, Stage};
@@ -294,7 +295,7 @@ fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
     })?;
     // Somebody may have stashed meanwhile.
     let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
-    if newest == stash.to_string() {
+    if ObjectId::from_hex(newest.as_bytes()).ok() == Some(stash) {
         git().args(["stash", "drop", "--quiet"]).run_ok()?;
     }
     Ok(())
@@ -467,6 +468,9 @@ pub struct BaseStep {
     /// git's own directory of the worktree that has it checked out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git_dir: Option<String>,
+    /// The operation that set out to do it: what is staged beside the index is called after it, whoever recovers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 impl BaseStep {
@@ -569,6 +573,16 @@ pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep,
     let gone = || Error::refused(format!("The worktree of '{}' is gone.", step.branch));
     let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
     require_followable(repo, &worktree, old, new)?;
+    if let Some(operation) = &step.operation {
+        let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
+        match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
+            Ok(Some(follow)) if follow.run(commit)? == Followed::Moved => return Ok(next),
+            // What is left would be taken for a move of ours under way.
+            Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
+            // Where ours cannot even begin git says better what is wrong.
+            _ => {}
+        }
+    }
     let git = || repo.git_in(&worktree.path);
     git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
     let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
@@ -633,6 +647,23 @@ pub fn recover_base(ctx: &Context, _writer: &Writer, claim: &Pending, step: &Bas
     let repo = &ctx.repo;
     let (old, new) = step.ids()?;
     let short = crate::ops::base::short_name(&step.branch).to_owned();
+    let staged = step.git_dir.as_ref().zip(step.operation.as_ref());
+    let staged = staged.map(|(git_dir, operation)| (Path::new(git_dir), operation));
+    if let (Some((git_dir, operation)), Some(old)) = (staged, old)
+        && worktree::stage_of(git_dir, operation).is_dir()
+    {
+        let gone = || Error::refused(format!("The worktree of '{short}' is gone."));
+        let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
+        let is_committed = claim.stage == Stage::Committed;
+        let names = (step.branch.as_str(), operation.as_str());
+        let has_followed = worktree::recover(repo, &worktree, names, (old, new), is_committed)?;
+        repo.transact(&[claim.release()], "session: recovered")?;
+        return Ok(match (is_committed, has_followed) {
+            (false, _) => format!("Took back the interrupted move of '{short}'."),
+            (true, true) => format!("Completed the interrupted move of '{short}'."),
+            (true, false) => format!("'{short}' has moved; '{}' has not followed.", worktree.path.display()),
+        });
+    }
     let is_moved = repo.ref_id(&step.branch)? == Some(new);
     if let (false, Some(old), Some(git_dir)) = (is_moved, old, step.git_dir.as_ref().map(PathBuf::from))
         && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)

@@ -7,6 +7,7 @@
 pub mod create;
 pub mod end;
 pub mod relocate;
+mod worktree;
 
 use crate::error::{Error, Result};
 use crate::git::{Edit, Repo};

@@ -1,0 +1,294 @@
+//! What a worktree's files and index become when its branch moves from one commit to another.
+
+use super::{Verdict, entry_of_stat, is_dangerous};
+use crate::error::{Context, Error, Result};
+use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
+use crate::git::{Repo, hooks};
+use crate::host::copy::Kind;
+use crate::host::exchange::Stat;
+use crate::session::{BStr, BString, ByteSlice, ObjectId};
+use gix::index::entry::{Flags, Mode, Stage};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// What a path is on one side of a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    /// The sort of file.
+    pub kind: Kind,
+    /// Its blob.
+    pub id: ObjectId,
+}
+
+/// One path that differs between two commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// From the worktree's top.
+    pub path: BString,
+    /// Before; none where the path is new.
+    pub old: Option<Side>,
+    /// After; none where it goes.
+    pub new: Option<Side>,
+}
+
+impl Change {
+    /// Whether this is one of the two contents that are in commits.
+    pub fn knows(&self, side: Option<Side>) -> bool {
+        side.is_some() && (side == self.old || side == self.new)
+    }
+}
+
+/// A worktree's index, as it was read.
+pub struct Index {
+    file: gix::index::File,
+    modified: std::time::SystemTime,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").field("path", &self.file.path()).finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Whether a path is in it exactly as this side has it: not at all, or once, with nothing that hides changes.
+    pub fn has(&self, path: &BStr, side: Option<Side>) -> bool {
+        let Some(range) = self.file.entry_range(path) else { return side.is_none() };
+        let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
+        matches!((&self.file.entries()[range], side), ([entry], Some(side))
+            if entry.stage() == Stage::Unconflicted
+                && entry.id == side.id
+                && entry.mode == mode_of(side.kind)
+                && !entry.flags.intersects(hidden))
+    }
+
+    /// Whether it is of the plain sort: whole, without the caches that something else keeps up to date.
+    fn is_plain(&self) -> bool {
+        let file = &self.file;
+        let has_cache = file.link().is_some() || file.untracked().is_some() || file.fs_monitor().is_some();
+        !has_cache && !file.is_sparse() && file.version() != gix::index::Version::V4
+    }
+
+    /// Writes the index that has the new sides in place of the old ones, under another name. `stats` is what the system
+    /// says of each path that is there afterwards.
+    ///
+    /// It keeps the old one's mtime: every file that went in is younger than that, so that git looks at its content
+    /// before it believes the entry.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be written.
+    pub fn write_changed(mut self, changes: &[Change], stats: &[Option<Stat>], path: &Path) -> Result<()> {
+        let index = &mut self.file;
+        let gone: HashSet<&BStr> =
+            changes.iter().filter(|change| change.new.is_none()).map(|change| change.path.as_ref()).collect();
+        index.remove_entries(|_, path, _| gone.contains(path));
+        let mut added = Vec::new();
+        for (change, stat) in changes.iter().zip(stats) {
+            let (Some(new), Some(stat)) = (change.new, stat) else { continue };
+            let (stat, mode) = (entry_of_stat(stat), mode_of(new.kind));
+            if change.old.is_none() {
+                added.push((stat, new.id, mode, change.path.as_ref()));
+            } else if let Some(entry) = index.entry_mut_by_path_and_stage(change.path.as_ref(), Stage::Unconflicted) {
+                (entry.stat, entry.id, entry.mode) = (stat, new.id, mode);
+            } else {
+                return Err(Error::bug(format!("'{}' is not in the index.", change.path)));
+            }
+        }
+        // Last: with them at its end nothing can be looked up until it is sorted.
+        for (stat, id, mode, path) in added {
+            index.dangerously_push_entry(stat, id, Flags::empty(), mode, path);
+        }
+        index.sort_entries();
+        index.remove_tree();
+        index.remove_resolve_undo();
+        let failed = || format!("The index '{}' could not be written.", path.display());
+        let file = std::fs::File::options().write(true).create_new(true).open(path).or_refuse(failed)?;
+        let mut out = std::io::BufWriter::new(file);
+        index.write_to(&mut out, gix::index::write::Options::default()).or_refuse(failed)?;
+        let file = out.into_inner().map_err(|error| error.into_error()).or_refuse(failed)?;
+        file.set_modified(self.modified).or_refuse(failed)
+    }
+}
+
+fn mode_of(kind: Kind) -> Mode {
+    match kind {
+        Kind::File => Mode::FILE,
+        Kind::Executable => Mode::FILE_EXECUTABLE,
+        Kind::Symlink => Mode::SYMLINK,
+    }
+}
+
+impl Repo {
+    /// The index of a worktree.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read.
+    pub fn read_index(&self, git_dir: &Path) -> Result<Index> {
+        let path = git_dir.join("index");
+        let failed = || format!("The index '{}' could not be read.", path.display());
+        let modified = path.metadata().and_then(|meta| meta.modified()).or_refuse(failed)?;
+        let options = gix::index::decode::Options::default();
+        let file = gix::index::File::at(&path, self.hash_kind(), false, options).or_refuse(failed)?;
+        Ok(Index { file, modified })
+    }
+
+    /// The id that bytes have as a blob; nothing is written.
+    ///
+    /// # Errors
+    /// Refused, if they are too many.
+    pub fn id_of_blob(&self, bytes: &[u8]) -> Result<ObjectId> {
+        gix::objs::compute_hash(self.hash_kind(), gix::objs::Kind::Blob, bytes).or_refuse(|| "A file cannot be hashed.")
+    }
+
+    /// What differs between two commits, sorted by path, or none if something else than files and links does.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn changes_between(&self, old: ObjectId, new: ObjectId) -> Result<Option<Vec<Change>>> {
+        let (old, new) = (old.to_string(), new.to_string());
+        let output = self.git().args(["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", &old, &new]);
+        let output = output.run_ok()?;
+        let mut fields = output.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+        let mut changes = Vec::new();
+        while let (Some(facts), Some(path)) = (fields.next(), fields.next()) {
+            let facts: Vec<&[u8]> = facts.split(|byte| *byte == b' ').collect();
+            let [old_mode, new_mode, old_id, new_id, _] = facts.as_slice() else { return Ok(None) };
+            let old_mode = old_mode.strip_prefix(b":").unwrap_or(old_mode);
+            let (Some(old), Some(new)) = (side(old_mode, old_id), side(new_mode, new_id)) else { return Ok(None) };
+            changes.push(Change { path: path.into(), old, new });
+        }
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Some(changes))
+    }
+
+    /// What changes in a worktree whose branch moves, or none where only git may write the files: conversions, what is
+    /// no file or link, a sparse or cached index, a hook that wants to know of index writes, a path that is a file on
+    /// one side and a directory on the other.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn plain_changes(&self, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<Option<Vec<Change>>> {
+        if self.uses_reftable()
+            || self.conversion_is_configured()?
+            || hooks::path(self, &worktree.path, "post-index-change").symlink_metadata().is_ok()
+        {
+            return Ok(None);
+        }
+        let index = self.read_index(&worktree.git_dir)?;
+        if !index.is_plain() {
+            return Ok(None);
+        }
+        let Some(changes) = self.changes_between(old, new)? else { return Ok(None) };
+        let is_special = |change: &Change| {
+            let name = change.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            [&b".gitattributes"[..], b".gitmodules"].contains(&name) || is_dangerous(&path_of_bytes(&change.path))
+        };
+        let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
+            changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
+        };
+        let (added, deleted) = (paths(|change| change.old.is_none()), paths(|change| change.new.is_none()));
+        let is_below = |path: &[u8], others: &HashSet<&[u8]>| parents(path).any(|parent| others.contains(parent));
+        let flips =
+            added.iter().any(|path| is_below(path, &deleted)) || deleted.iter().any(|path| is_below(path, &added));
+        if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes, new)? {
+            return Ok(None);
+        }
+        Ok(Some(changes))
+    }
+
+    /// Whether the attributes that the new commit has are those that git would go by, and leave these paths alone.
+    fn attributes_are_in_force(
+        &self,
+        worktree: &Worktree,
+        index: &Index,
+        changes: &[Change],
+        new: ObjectId,
+    ) -> Result<bool> {
+        let tree = self.commit(new)?.tree;
+        let target = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+        let folders: HashSet<&[u8]> =
+            changes.iter().flat_map(|change| parents(&change.path)).chain([&b""[..]]).collect();
+        for folder in folders {
+            let mut path = BString::from(folder);
+            path.extend_from_slice(if folder.is_empty() { b".gitattributes" } else { b"/.gitattributes" });
+            let place = worktree.path.join(path_of_bytes(&path));
+            let tracked = target.entry_by_path(path.as_ref());
+            let has_same = match tracked {
+                Some(entry) => index.has(path.as_ref(), Some(Side { kind: Kind::File, id: entry.id })),
+                None => index.has(path.as_ref(), None),
+            };
+            let is_same = has_same
+                && match (place.symlink_metadata(), tracked) {
+                    (Err(_), None) => true,
+                    (Ok(meta), Some(entry)) if meta.is_file() => {
+                        std::fs::read(&place).is_ok_and(|bytes| self.id_of_blob(&bytes).is_ok_and(|id| id == entry.id))
+                    }
+                    _ => false,
+                };
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        match self.attributes_allow_copy(&target, &target)? {
+            Verdict::Always => Ok(true),
+            Verdict::Never => Ok(false),
+            Verdict::UnlessCrlf => self.have_no_crlf(changes),
+            Verdict::PerPath => {
+                // Of a path that goes nothing is written; the check that it is the old blob does for it.
+                let converted = self.converted_paths(&target)?;
+                let touched: HashSet<&BStr> = changes.iter().map(|change| change.path.as_ref()).collect();
+                let mut entries = target.entries().iter().zip(converted);
+                Ok(!entries.any(|(entry, converted)| converted && touched.contains(entry.path(&target)))
+                    && self.have_no_crlf(changes)?)
+            }
+        }
+    }
+
+    fn have_no_crlf(&self, changes: &[Change]) -> Result<bool> {
+        for side in changes.iter().filter_map(|change| change.new).filter(|side| side.kind != Kind::Symlink) {
+            if self.blob(side.id)?.contains_str(b"\r\n") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the file at `path` is; none if nothing is there or it is neither file nor link.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read.
+    pub fn side_at(&self, path: &Path) -> Result<Option<Side>> {
+        let failed = || format!("'{}' could not be read.", path.display());
+        let Some(stat) = Stat::of(path).or_refuse(failed)? else { return Ok(None) };
+        let (kind, bytes) = if stat.is_symlink() {
+            (Kind::Symlink, bytes_of_path(&std::fs::read_link(path).or_refuse(failed)?).to_vec())
+        } else if stat.is_file() {
+            let kind = if stat.is_executable() { Kind::Executable } else { Kind::File };
+            (kind, std::fs::read(path).or_refuse(failed)?)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Side { kind, id: self.id_of_blob(&bytes)? }))
+    }
+}
+
+/// One side of a raw difference: nothing, a file or link, or (none) something else.
+fn side(mode: &[u8], id: &[u8]) -> Option<Option<Side>> {
+    let kind = match mode {
+        b"000000" => return Some(None),
+        b"100644" => Kind::File,
+        b"100755" => Kind::Executable,
+        b"120000" => Kind::Symlink,
+        _ => return None,
+    };
+    Some(Some(Side { kind, id: ObjectId::from_hex(id).ok()? }))
+}
+
+/// The directories above a path, nearest first.
+fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        rest = &rest[..rest.iter().rposition(|byte| *byte == b'/')?];
+        Some(rest)
+    })
+}

@@ -1,0 +1,460 @@
+//! A worktree follows its branch by our own hand: files, index and `HEAD` from one commit to another.
+//!
+//! Everything it needs to go on or back lies in one directory beside the index, `session-<operation>`: for the n-th
+//! change a file `n`, which is the new content before it goes in and what came out afterwards; the old index and the
+//! new one; the file that `index.lock` is a link to. `ready` is there from the first touch of the worktree until all is
+//! back: without it recovery touches no file.
+
+use crate::error::{Context as _, Error, Result};
+use crate::git::index::{Change, Index, Side};
+use crate::git::worktrees::Head;
+use crate::git::{Repo, Worktree};
+use crate::host::copy::Kind;
+use crate::host::exchange::{self, OUT, Root, Stat};
+use crate::session::{BStr, BString, ObjectId};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// The branch has moved.
+    Moved,
+    /// Nothing was touched: git must do it.
+    LeftToGit,
+}
+
+/// How long somebody's `index.lock` is waited for.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long after the commit point `HEAD` is looked at again: git's own commands wait that long for its lock, and some
+/// go on with the commit they read before.
+const LOOK_BACK: Duration = Duration::from_millis(100);
+
+/// A move of one worktree.
+#[derive(Debug)]
+pub(super) struct Follow<'a> {
+    repo: &'a Repo,
+    worktree: &'a Worktree,
+    root: Root,
+    changes: Vec<Change>,
+    branch: &'a str,
+    operation: &'a str,
+    old: ObjectId,
+    new: ObjectId,
+    stage: PathBuf,
+}
+
+/// Where an operation has its things.
+pub(super) fn stage_of(git_dir: &Path, operation: &str) -> PathBuf {
+    git_dir.join(format!("session-{operation}"))
+}
+
+impl<'a> Follow<'a> {
+    fn with(
+        repo: &'a Repo,
+        worktree: &'a Worktree,
+        (branch, operation): (&'a str, &'a str),
+        (old, new): (ObjectId, ObjectId),
+        changes: Vec<Change>,
+    ) -> Result<Follow<'a>> {
+        let root = Root::open(&worktree.path)?;
+        let stage = stage_of(&worktree.git_dir, operation);
+        Ok(Follow { repo, worktree, root, changes, branch, operation, old, new, stage })
+    }
+
+    /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
+    pub(super) fn begin(
+        repo: &'a Repo,
+        worktree: &'a Worktree,
+        names: (&'a str, &'a str),
+        (old, new): (ObjectId, ObjectId),
+    ) -> Result<Option<Follow<'a>>> {
+        let Some(changes) = repo.plain_changes(worktree, old, new)? else { return Ok(None) };
+        let follow = Follow::with(repo, worktree, names, (old, new), changes)?;
+        std::fs::create_dir(&follow.stage).or_refuse(|| format!("'{}' cannot be made.", follow.stage.display()))?;
+        match follow.put_ready() {
+            Ok(()) => Ok(Some(follow)),
+            Err(error) => {
+                follow.clear()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn put_ready(&self) -> Result<()> {
+        for (n, change) in self.changes.iter().enumerate() {
+            let Some(new) = change.new else { continue };
+            let part = self.file(n, ".part");
+            let failed = || format!("'{}' could not be written.", part.display());
+            exchange::stage(&part, new.kind, &self.repo.blob(new.id)?).or_refuse(failed)?;
+            std::fs::rename(&part, self.file(n, "")).or_refuse(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Does it. `commit` is the ref transaction.
+    ///
+    /// An error means that nothing has moved, unless it comes from after the commit point: then the claim says so.
+    pub(super) fn run(&self, commit: impl FnOnce() -> Result<()>) -> Result<Followed> {
+        let before = self.lock().and_then(|()| self.check());
+        let index = match before {
+            Ok(Some(index)) => index,
+            Ok(None) => {
+                self.unlock();
+                self.clear()?;
+                return Ok(Followed::LeftToGit);
+            }
+            Err(error) => return Err(self.after_going_back(error)),
+        };
+        if let Err(error) = self.write(index) {
+            return Err(self.after_going_back(error));
+        }
+        if let Err(error) = commit() {
+            // The answer may have been lost and not the commit.
+            if self.repo.ref_id(self.branch)? != Some(self.new) {
+                return Err(self.after_going_back(error));
+            }
+        }
+        self.settle(LOOK_BACK)?;
+        Ok(Followed::Moved)
+    }
+
+    fn after_going_back(&self, error: Error) -> Error {
+        match self.go_back() {
+            Ok(()) => error,
+            Err(also) => {
+                self.unlock();
+                error.hint(format!(
+                    "Not all went back ({}); it is kept in '{}'.",
+                    also.one_line(),
+                    self.stage.display()
+                ))
+            }
+        }
+    }
+
+    /// The index, if everything is what the plan saw and the files are the very blobs; none leaves it to git.
+    fn check(&self) -> Result<Option<Index>> {
+        let place = self.worktree.path.display();
+        if self.head() != Some(Head::Branch(self.branch.to_owned())) {
+            return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment.")));
+        }
+        if self.repo.ref_id(self.branch)? != Some(self.old) {
+            let short = crate::ops::base::short_name(self.branch);
+            return Err(Error::contended(format!("'{short}' has moved at the same moment.")).hint("Run it again."));
+        }
+        if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
+            return Ok(None);
+        }
+        let index = self.repo.read_index(&self.worktree.git_dir)?;
+        for change in &self.changes {
+            let path = change.path.as_ref();
+            if change.old.is_none() && self.root.lstat(path)?.is_some() {
+                return Err(Error::refused(format!("'{path}' is in the way in '{place}'.")).hint("Move it aside."));
+            }
+            if !index.has(path, change.old) || change.old.is_some() && self.in_tree(path)? != change.old {
+                return Ok(None);
+            }
+        }
+        Ok(Some(index))
+    }
+
+    /// By trial: device numbers do not tell, since bind mounts share them. While the index is locked nobody can add the
+    /// file that is tried with.
+    fn can_move_files(&self) -> bool {
+        let trial = self.stage.join("trial");
+        exchange::stage(&trial, Kind::File, b"").is_ok()
+            && self.root.put_new(&trial, self.trial().as_ref()).is_ok()
+            && self.root.take_away(self.trial().as_ref(), &trial).is_ok()
+    }
+
+    /// Files, then the new index under another name.
+    fn write(&self, index: Index) -> Result<()> {
+        std::fs::write(self.stage.join("ready"), "").or_refuse(|| "The move could not be noted.")?;
+        let of = |is: fn(&Change) -> bool| self.changes.iter().enumerate().filter(move |(_, change)| is(change));
+        for (n, change) in of(|change| change.new.is_none()) {
+            self.root.take_away(change.path.as_ref(), &self.file(n, ""))?;
+            self.require_old(n, change)?;
+        }
+        for (_, change) in of(|change| change.new.is_none()) {
+            self.root.remove_empty_parents(change.path.as_ref())?;
+        }
+        // A build that ran since the files were staged must not look newer than they are.
+        let touch = |n: usize| exchange::touch(&self.file(n, "")).or_refuse(|| "A staged file cannot be touched.");
+        for (n, change) in of(|change| change.old.is_none()) {
+            self.root.make_parents(change.path.as_ref())?;
+            touch(n)?;
+            self.root.put_new(&self.file(n, ""), change.path.as_ref())?;
+        }
+        for (n, change) in of(|change| change.old.is_some() && change.new.is_some()) {
+            touch(n)?;
+            self.root.exchange(&self.file(n, ""), change.path.as_ref())?;
+            self.require_old(n, change)?;
+        }
+        let stats = self.changes.iter().map(|change| self.root.lstat(change.path.as_ref()));
+        let stats = stats.collect::<exchange::Result<Vec<Option<Stat>>>>()?;
+        let new = self.stage.join("index.new");
+        index.write_changed(&self.changes, &stats, &new)?;
+        std::fs::hard_link(&new, self.stage.join("index.made")).or_refuse(|| "The new index could not be noted.")
+    }
+
+    /// What came out must be the old blob, with no writer left on it.
+    fn require_old(&self, n: usize, change: &Change) -> Result<()> {
+        if self.is_just(&self.file(n, ""), change.old)? {
+            return Ok(());
+        }
+        let path = &change.path;
+        Err(Error::contended(format!("'{path}' is being written in '{}'.", self.worktree.path.display()))
+            .hint("Nothing was changed; save it, commit or discard it, and run it again."))
+    }
+
+    /// After the commit point: index into place, a look back, everything put away. Returns whether the worktree has
+    /// followed; not where its `HEAD` turned out to be elsewhere, on the old commit, or where somebody has changed the
+    /// index.
+    fn settle(&self, wait: Duration) -> Result<bool> {
+        let begin = Instant::now();
+        if self.is_back_at_old()? {
+            return self.go_back().map(|()| false);
+        }
+        let (new, index) = (self.stage.join("index.new"), self.index());
+        let mut has_followed = true;
+        if is_there(&new) && !is_same(&index, &self.stage.join("index.made")) {
+            has_followed = is_same(&index, &self.stage.join("index.old"));
+            if has_followed {
+                std::fs::rename(&new, &index).or_refuse(|| "The new index could not be put in place.")?;
+            }
+        }
+        std::thread::sleep(wait.saturating_sub(begin.elapsed()));
+        if self.is_back_at_old()? {
+            return self.go_back().map(|()| false);
+        }
+        self.forget_the_way_back()?;
+        self.unlock();
+        self.clear().map(|()| has_followed)
+    }
+
+    /// Everything as it was before: the old index, then path by path, only where that index still has the old entry.
+    fn go_back(&self) -> Result<()> {
+        if is_same(&self.index(), &self.stage.join("index.made")) {
+            let old = self.stage.join("index.old");
+            std::fs::rename(old, self.index()).or_refuse(|| "The old index could not be put back.")?;
+        }
+        if is_there(&self.stage.join("ready")) {
+            let index = self.repo.read_index(&self.worktree.git_dir)?;
+            let mut failure = Ok(());
+            for (n, change) in self.changes.iter().enumerate() {
+                if index.has(change.path.as_ref(), change.old) {
+                    failure = failure.and(self.undo(n, change));
+                }
+            }
+            failure?;
+            self.forget_the_way_back()?;
+        }
+        self.unlock();
+        self.clear()
+    }
+
+    fn forget_the_way_back(&self) -> Result<()> {
+        match std::fs::remove_file(self.stage.join("ready")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::refused(format!("'{}' could not be cleared.", self.stage.display())).because(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One path. It looks at what is where, so that it may be done again after a death in the middle.
+    fn undo(&self, n: usize, change: &Change) -> Result<()> {
+        let (path, staged): (&BStr, _) = (change.path.as_ref(), self.file(n, ""));
+        let out = self.file(n, OUT);
+        if is_there(&out) {
+            if !is_there(&staged) {
+                std::fs::rename(&out, &staged).or_refuse(|| format!("'{}' could not be renamed.", out.display()))?;
+            } else if self.root.put_new(&out, path).is_err() {
+                // Somebody's newer file is there.
+                return Ok(());
+            }
+        }
+        match (change.old, change.new) {
+            (None, new) => {
+                let back = self.file(n, ".back");
+                if is_there(&staged) || !is_there(&back) && self.root.lstat(path)?.is_none() {
+                    return Ok(());
+                }
+                if !is_there(&back) {
+                    self.root.take_away(path, &back)?;
+                }
+                if self.is_just(&back, new)? {
+                    self.root.remove_empty_parents(path)?;
+                } else {
+                    // It is newer than ours. If something newer still has come, `clear` puts it beside that.
+                    let _ = self.root.put_new(&back, path);
+                }
+            }
+            (Some(_), None) => self.put_back(&staged, path)?,
+            (Some(_), new) => {
+                // Not gone in yet, or back already.
+                if !is_there(&staged) || self.repo.side_at(&staged)? == new {
+                    return Ok(());
+                }
+                if self.root.lstat(path)?.is_none() {
+                    return self.put_back(&staged, path);
+                }
+                self.root.exchange(&staged, path)?;
+                if !self.is_just(&staged, new)? {
+                    // Somebody's, newer than both: it stays where he wrote it.
+                    self.root.exchange(&staged, path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put_back(&self, staged: &Path, path: &BStr) -> Result<()> {
+        if !is_there(staged) {
+            return Ok(());
+        }
+        let put = self.root.make_parents(path).and_then(|_| self.root.put_new(staged, path));
+        match put.map_err(|error| (error.reason(), error)) {
+            // Somebody has put something else there: that stays.
+            Ok(()) | Err((exchange::Reason::Taken | exchange::Reason::Blocked, _)) => Ok(()),
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
+    /// Deletes what was set aside. Content that is in no commit goes beside the path it came from.
+    fn clear(&self) -> Result<()> {
+        let failed = || format!("'{}' could not be cleared.", self.stage.display());
+        if self.root.lstat(self.trial().as_ref())?.is_some_and(|stat| stat.is_file() && stat.size == 0) {
+            self.root.take_away(self.trial().as_ref(), &self.stage.join("trial.out"))?;
+        }
+        for entry in std::fs::read_dir(&self.stage).or_refuse(failed)? {
+            let entry = entry.or_refuse(failed)?;
+            let (file, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            let (number, kind) = name.split_once('.').unwrap_or((&name, ""));
+            let change = number.parse().ok().and_then(|n: usize| self.changes.get(n));
+            if let Some(change) = change.filter(|_| kind != "part")
+                && !self.is_just(&file, change.old)?
+                && !self.is_just(&file, change.new)?
+            {
+                self.put_beside(&file, change)?;
+            } else {
+                std::fs::remove_file(&file).or_refuse(failed)?;
+            }
+        }
+        std::fs::remove_dir(&self.stage).or_refuse(failed)
+    }
+
+    fn put_beside(&self, file: &Path, change: &Change) -> Result<()> {
+        let mut beside = change.path.clone();
+        beside.extend_from_slice(format!("~session-{}", &self.operation[..8]).as_bytes());
+        for _ in 0..100 {
+            self.root.make_parents(beside.as_ref())?;
+            match self.root.put_new(file, beside.as_ref()) {
+                Err(error) if error.is_taken() => beside.push(b'~'),
+                done => return Ok(done?),
+            }
+        }
+        Err(Error::refused(format!("There is no room beside '{}'.", change.path)))
+    }
+
+    /// Takes `index.lock`: a link to a file whose content says that it is ours.
+    fn lock(&self) -> Result<()> {
+        let own = self.stage.join("lock");
+        std::fs::write(&own, self.operation).or_refuse(|| format!("'{}' could not be written.", own.display()))?;
+        let (lock, begin) = (self.lock_path(), Instant::now());
+        loop {
+            match std::fs::hard_link(&own, &lock) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(Error::refused(format!("'{}' could not be made.", lock.display())).because(error));
+                }
+                Err(_) if begin.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10)),
+                Err(_) => {
+                    return Err(Error::contended(format!(
+                        "The index of '{}' is locked.",
+                        self.worktree.path.display()
+                    ))
+                    .hint(format!("Run it again; if no git is running, delete '{}'.", lock.display())));
+                }
+            }
+        }
+    }
+
+    /// Gives `index.lock` back, if it is ours.
+    fn unlock(&self) {
+        if std::fs::read(self.lock_path()).is_ok_and(|content| content == self.operation.as_bytes()) {
+            let _ = std::fs::remove_file(self.lock_path());
+        }
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.worktree.git_dir.join("index.lock")
+    }
+
+    fn index(&self) -> PathBuf {
+        self.worktree.git_dir.join("index")
+    }
+
+    fn file(&self, n: usize, suffix: &str) -> PathBuf {
+        self.stage.join(format!("{n}{suffix}"))
+    }
+
+    fn trial(&self) -> BString {
+        format!(".git-session-{}.part", self.operation).into()
+    }
+
+    fn head(&self) -> Option<Head> {
+        self.repo.worktree_at_git_dir(&self.worktree.git_dir).map(|worktree| worktree.head)
+    }
+
+    fn is_back_at_old(&self) -> Result<bool> {
+        let at = match self.head() {
+            Some(Head::Branch(branch)) => self.repo.ref_id(&branch)?,
+            Some(Head::Detached(id)) => Some(id),
+            _ => None,
+        };
+        Ok(at == Some(self.old))
+    }
+
+    fn in_tree(&self, path: &BStr) -> Result<Option<Side>> {
+        let kind = match self.root.lstat(path)? {
+            Some(stat) if stat.is_symlink() => Kind::Symlink,
+            Some(stat) if stat.is_executable() => Kind::Executable,
+            Some(stat) if stat.is_file() => Kind::File,
+            _ => return Ok(None),
+        };
+        Ok(Some(Side { kind, id: self.repo.id_of_blob(&self.root.read(path)?)? }))
+    }
+
+    /// Whether a file of ours is this and nobody is writing it. Whoever has it open has it from before: its place in
+    /// the worktree is gone, so that nobody can open it after this look.
+    fn is_just(&self, file: &Path, side: Option<Side>) -> Result<bool> {
+        Ok(side.is_some() && exchange::has_writer(file) != Some(true) && self.repo.side_at(file)? == side)
+    }
+}
+
+/// Mends a move whose process died: undone before the commit point, completed after it. Returns whether the worktree
+/// has followed.
+pub(super) fn recover(
+    repo: &Repo,
+    worktree: &Worktree,
+    names: (&str, &str),
+    (old, new): (ObjectId, ObjectId),
+    is_committed: bool,
+) -> Result<bool> {
+    let changes = repo.changes_between(old, new)?.ok_or_else(|| Error::bug("The move was none of files."))?;
+    let follow = Follow::with(repo, worktree, names, (old, new), changes)?;
+    if is_committed { follow.settle(Duration::ZERO) } else { follow.go_back().map(|()| false) }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether two names are of one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((Stat::of(a), Stat::of(b)), (Ok(Some(a)), Ok(Some(b))) if a.ino == b.ino && a.dev == b.dev)
+}
