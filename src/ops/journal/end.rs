@@ -294,7 +294,7 @@ fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
     })?;
     // Somebody may have stashed meanwhile.
     let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
-    if newest == stash.to_string() {
+    if ObjectId::from_hex(newest.as_bytes()).ok() == Some(stash) {
         git().args(["stash", "drop", "--quiet"]).run_ok()?;
     }
     Ok(())
