@@ -49,3 +49,11 @@ impl Repo {
 pub(super) fn in_worktree(top: &Path) -> Command {
     scrubbed().current_dir(top)
 }
+
+impl Command {
+    /// For steps that no user takes: with a relative `core.hooksPath` the hooks in a worktree are the branch's own, and
+    /// nothing that came with a branch runs unasked.
+    pub fn without_hooks(self) -> Command {
+        self.args(["-c", "core.hooksPath=/dev/null"])
+    }
+}

@@ -148,7 +148,7 @@ impl Repo {
     fn unpack(&self, target: &Worktree, rest: &[(BString, Mode, ObjectId)]) -> Result<Vec<gix::index::entry::Stat>> {
         let index = target.git_dir.join("session-rest.index");
         let _ = std::fs::remove_file(&index);
-        let git = || self.git_in(&target.path).env("GIT_INDEX_FILE", &index);
+        let git = || self.git_in(&target.path).without_hooks().env("GIT_INDEX_FILE", &index);
         let is_attributes = |path: &BString| path.ends_with(b".gitattributes");
         for attributes in [true, false] {
             let (mut info, mut paths) = (Vec::new(), Vec::new());

@@ -101,6 +101,13 @@ impl Repo {
     /// The top of the main worktree; none of a bare repository.
     pub fn main_top(&self) -> Option<PathBuf> {
         let main = self.inner.main_repo().ok()?;
+        // In a linked worktree gix takes the current directory for it, where `core.worktree` says another: submodules.
+        if self.inner.git_dir() != self.inner.common_dir()
+            && !main.is_bare()
+            && let Some(top) = main.config_snapshot().string("core.worktree")
+        {
+            return absolute(&self.common_dir.join(worktrees::path_of_bytes(&top))).ok();
+        }
         main.workdir().and_then(|path| absolute(path).ok())
     }
 

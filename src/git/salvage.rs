@@ -48,7 +48,7 @@ impl ScratchIndex {
     }
 
     fn git(&self, top: &Path) -> Command {
-        super::command::in_worktree(top).env("GIT_INDEX_FILE", &self.path)
+        super::command::in_worktree(top).without_hooks().env("GIT_INDEX_FILE", &self.path)
     }
 
     fn tree(&self, top: &Path) -> Result<ObjectId> {

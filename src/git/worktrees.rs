@@ -188,7 +188,7 @@ impl Repo {
     /// Refused, with git's words.
     pub fn tie(&self, git_dir: &Path, name: &Name) -> Result<()> {
         let reference = name.reference();
-        self.git_of(git_dir).args(["symbolic-ref", TIE, &reference]).run_ok().map(drop)
+        self.git_of(git_dir).without_hooks().args(["symbolic-ref", TIE, &reference]).run_ok().map(drop)
     }
 
     /// Takes the tie off a worktree.
@@ -196,7 +196,7 @@ impl Repo {
     /// # Errors
     /// Refused, with git's words.
     pub fn untie(&self, git_dir: &Path) -> Result<()> {
-        self.git_of(git_dir).args(["symbolic-ref", "--delete", TIE]).run_ok().map(drop)
+        self.git_of(git_dir).without_hooks().args(["symbolic-ref", "--delete", TIE]).run_ok().map(drop)
     }
 
     /// Registers a worktree on an existing branch and makes its directory, with no file in it yet.

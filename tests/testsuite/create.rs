@@ -793,3 +793,40 @@ fn a_refusal_leaves_no_ref_in_a_repository_without_sessions() {
         r.git("session finish auth --merge").code(1);
     });
 }
+
+#[test]
+fn hooks_that_come_with_a_branch_do_not_run_behind_one_s_back() {
+    let r = repo().config("core.hooksPath", ".hooks");
+    r.branch("theirs");
+    for hook in ["reference-transaction", "post-index-change", "post-checkout"] {
+        r.executable(format!(".hooks/{hook}"), &format!("#!/bin/sh\necho {hook} >>\"$RAN\"\n"));
+    }
+    let ran = r.root().join("ran");
+    let r = r.env("RAN", &ran);
+    r.commit("hooks").git("switch --quiet main").ok();
+    std::fs::remove_file(&ran).expect("they run where somebody works");
+    r.git("session create auth theirs").ok();
+    r.git("session adopt theirs").ok();
+    r.session("auth").file("a.txt", "2\n");
+    r.git("session finish auth --abandon --yes").ok();
+    assert!(!ran.exists(), "{}", r.read(&ran));
+}
+
+#[test]
+fn from_a_session_of_a_submodule_the_submodule_is_the_main_worktree() {
+    let r = repo();
+    let other = r.in_dir("../other");
+    std::fs::create_dir_all(other.here()).expect("a directory");
+    other.git("init --quiet").ok();
+    other.file("o.txt", "1\n").commit("other");
+    r.git("-c protocol.file.allow=always submodule --quiet add ../other sub").ok();
+    r.commit("sub");
+    let sub = r.in_dir("sub");
+    sub.git("session create auth").ok();
+    let auth = sub.session("auth");
+    assert_eq!(auth.here(), r.path("sub-sessions/auth"));
+    auth.git("session path").ok().stdout("[ROOT]/repo/sub-sessions/auth\n");
+    auth.git("session create second").ok();
+    assert!(r.has("sub-sessions/second/o.txt"));
+    auth.git("session finish --merge").ok().stdout_contains(&format!("cd {}\n", sub.here().display()));
+}

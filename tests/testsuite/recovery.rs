@@ -40,6 +40,11 @@ fn many_files(r: &Sandbox) {
     r.commit("many files");
 }
 
+/// The next command that writes: a short one, since it is run after every kill.
+fn mended(r: &Sandbox, n: usize) {
+    patiently(r, &["set", "keeper", "--goal", &format!("after {n}")]).ok();
+}
+
 pub(crate) fn nothing_is_left_over(r: &Sandbox) {
     let refs = r.refs().join("\n");
     assert!(!refs.contains("@pending"), "a claim is left:\n{refs}");
@@ -61,13 +66,14 @@ fn create_killed_at_any_moment_is_whole_or_gone() {
     let r = Sandbox::new();
     many_files(&r);
     let (mut whole, mut gone) = (0, 0);
+    patiently(&r, &["create", "keeper"]).ok();
     let most = time_of(|| r.git("session create warm"));
-    for (n, delay) in delays(28, most).enumerate() {
+    for (n, delay) in delays(24, most).enumerate() {
         let name = format!("k{n}");
         let running = start(&r, &["create", &name]);
         std::thread::sleep(delay);
         running.kill();
-        patiently(&r, &["create", &format!("after{n}")]).ok();
+        mended(&r, n);
         let worktree = r.root().join(format!("repo-sessions/{name}"));
         if r.has_rev(&format!("refs/sessions/{name}")) {
             whole += 1;
@@ -92,10 +98,11 @@ fn finish_killed_at_any_moment_loses_nothing() {
     let r = Sandbox::new();
     many_files(&r);
     let (mut ended, mut live) = (0, 0);
+    patiently(&r, &["create", "keeper"]).ok();
     patiently(&r, &["create", "warm"]).ok();
     r.session("warm").file("warm.txt", "1\n").commit("warm");
     let most = time_of(|| r.git("session finish warm --merge"));
-    for (n, delay) in delays(24, most).enumerate() {
+    for (n, delay) in delays(20, most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         let s = r.session(&name);
@@ -103,7 +110,7 @@ fn finish_killed_at_any_moment_loses_nothing() {
         let running = start(&r, &["finish", &name, "--merge"]);
         std::thread::sleep(delay);
         running.kill();
-        patiently(&r, &["create", &format!("after{n}")]).ok();
+        mended(&r, n);
         let is_merged = r.git_args(["cat-file", "-e", &format!("main:work{n}.txt")]).status() == Some(0);
         if r.has_rev(&format!("refs/sessions/{name}")) {
             live += 1;
@@ -126,10 +133,11 @@ fn finish_killed_at_any_moment_loses_nothing() {
 fn abandon_killed_at_any_moment_keeps_uncommitted_work() {
     let r = Sandbox::new();
     many_files(&r);
+    patiently(&r, &["create", "keeper"]).ok();
     patiently(&r, &["create", "warm"]).ok();
     r.session("warm").file("warm.txt", "1\n");
     let most = time_of(|| r.git("session finish warm --abandon --yes"));
-    for (n, delay) in delays(20, most).enumerate() {
+    for (n, delay) in delays(16, most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         let s = r.session(&name);
@@ -137,7 +145,7 @@ fn abandon_killed_at_any_moment_keeps_uncommitted_work() {
         let running = start(&r, &["finish", &name, "--abandon", "--yes"]);
         std::thread::sleep(delay);
         running.kill();
-        patiently(&r, &["create", &format!("after{n}")]).ok();
+        mended(&r, n);
         if r.has_rev(&format!("refs/sessions/{name}")) {
             let s = r.session(&name);
             assert_eq!(s.read("d0/f0.txt"), format!("changed in {name}\n"));

@@ -180,7 +180,7 @@ fn fill(repo: &Repo, shared: &Shared<'_>, planned: &Planned, threads: usize) -> 
 /// Files and index: from a sibling where that is safe, else git makes them.
 fn populate(repo: &Repo, shared: &Shared<'_>, worktree: &Worktree, planned: &Planned, threads: usize) -> Result<()> {
     if !shared.sparse.is_empty() {
-        let git = || repo.git_in(&worktree.path);
+        let git = || repo.git_in(&worktree.path).without_hooks();
         git().args(["sparse-checkout", "set", "--"]).args(shared.sparse).run_ok()?;
         return git().args(["read-tree", "-m", "-u", "HEAD"]).run_ok().map(drop);
     }
@@ -198,7 +198,11 @@ fn populate(repo: &Repo, shared: &Shared<'_>, worktree: &Worktree, planned: &Pla
         }
     }
     // As `git worktree add` does it.
-    repo.git_in(&worktree.path).args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).run_ok().map(drop)
+    repo.git_in(&worktree.path)
+        .without_hooks()
+        .args(["reset", "--hard", "--quiet", "--no-recurse-submodules"])
+        .run_ok()
+        .map(drop)
 }
 
 /// `--here`: git itself switches, and refuses where uncommitted work is in the way.
