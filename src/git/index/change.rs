@@ -42,6 +42,7 @@ impl Change {
 pub struct Index {
     file: gix::index::File,
     modified: std::time::SystemTime,
+    permissions: std::fs::Permissions,
 }
 
 impl std::fmt::Debug for Index {
@@ -62,11 +63,12 @@ impl Index {
                 && !entry.flags.intersects(hidden))
     }
 
-    /// Whether it is of the plain sort: whole, without the caches that something else keeps up to date.
-    fn is_plain(&self) -> bool {
+    /// Whether it is of the plain sort: whole, merged, without the caches that something else keeps up to date.
+    pub fn is_plain(&self) -> bool {
         let file = &self.file;
         let has_cache = file.link().is_some() || file.untracked().is_some() || file.fs_monitor().is_some();
-        !has_cache && !file.is_sparse() && file.version() != gix::index::Version::V4
+        let is_merged = || file.entries().iter().all(|entry| entry.stage() == Stage::Unconflicted);
+        !has_cache && !file.is_sparse() && is_merged() && file.version() != gix::index::Version::V4
     }
 
     /// Writes the index that has the new sides in place of the old ones, under another name. `stats` is what the system
@@ -106,6 +108,8 @@ impl Index {
         let mut out = std::io::BufWriter::new(file);
         index.write_to(&mut out, gix::index::write::Options::default()).or_refuse(failed)?;
         let file = out.into_inner().map_err(|error| error.into_error()).or_refuse(failed)?;
+        // `core.sharedRepository` has given the old one more than the umask would.
+        file.set_permissions(self.permissions).or_refuse(failed)?;
         file.set_modified(self.modified).or_refuse(failed)
     }
 }
@@ -126,10 +130,10 @@ impl Repo {
     pub fn read_index(&self, git_dir: &Path) -> Result<Index> {
         let path = git_dir.join("index");
         let failed = || format!("The index '{}' could not be read.", path.display());
-        let modified = path.metadata().and_then(|meta| meta.modified()).or_refuse(failed)?;
+        let meta = path.metadata().or_refuse(failed)?;
         let options = gix::index::decode::Options::default();
         let file = gix::index::File::at(&path, self.hash_kind(), false, options).or_refuse(failed)?;
-        Ok(Index { file, modified })
+        Ok(Index { file, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
     }
 
     /// The id that bytes have as a blob; nothing is written.

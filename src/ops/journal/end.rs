@@ -1,8 +1,8 @@
 //! The steps by which a session ends, and by which a base moves.
 //!
 //! Ending: directory aside, salvage, one transaction (branch, record to `@done`, claim to *committed*), git's own entry,
-//! delete. A base moves by compare-and-swap; a worktree that has it checked out follows in the same unit, and git does
-//! the writing of files there.
+//! delete. A base moves by compare-and-swap; a worktree that has it checked out follows in the same unit: by our own hand
+//! (`worktree`), or where that is not allowed by git's.
 
 use crate::error::{Context as _, Error, Result};
 use crate::git::merge::Scratch;
@@ -652,7 +652,12 @@ pub fn recover_base(ctx: &Context, _writer: &Writer, claim: &Pending, step: &Bas
     if let (Some((git_dir, operation)), Some(old)) = (staged, old)
         && worktree::stage_of(git_dir, operation).is_dir()
     {
-        let gone = || Error::refused(format!("The worktree of '{short}' is gone."));
+        let gone = || {
+            Error::refused(format!("The move of '{short}' was interrupted, and its worktree is not where it was."))
+                .hint(
+                    "`git worktree repair <path>` says where it is now, `git worktree prune` that it is gone for good.",
+                )
+        };
         let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
         let is_committed = claim.stage == Stage::Committed;
         let names = (step.branch.as_str(), operation.as_str());

@@ -148,6 +148,9 @@ impl<'a> Follow<'a> {
             return Ok(None);
         }
         let index = self.repo.read_index(&self.worktree.git_dir)?;
+        if !index.is_plain() {
+            return Ok(None);
+        }
         for change in &self.changes {
             let path = change.path.as_ref();
             if change.old.is_none() && self.root.lstat(path)?.is_some() {
