@@ -3,7 +3,8 @@
 use super::{FinishPlan, Finished, MergePlan, Mode, integrate};
 use crate::error::{Error, Result};
 use crate::git::hooks::{self, Ran};
-use crate::ops::journal::end::{self, BaseStep, EndStep};
+use crate::ops::journal::base::{self as journal_base, BaseStep};
+use crate::ops::journal::end::{self, EndStep};
 use crate::ops::journal::{self, Plan};
 use crate::ops::{Context, base};
 use crate::session::{Name, ObjectId, State};
@@ -92,7 +93,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: FinishPlan) -> Result<Finis
     }
     if let Some((merge, new)) = base_move {
         let message = format!("session finish: {} of {}", merge.strategy.as_str(), survey.name);
-        let moved = end::move_base(repo, writer, &claims[1], &base_step(&plan, merge, new, writer), &message);
+        let moved = journal_base::move_base(repo, writer, &claims[1], &base_step(&plan, merge, new, writer), &message);
         let moved = match moved {
             Ok(moved) => moved,
             Err(error) => return Err(release_all(error)),

@@ -4,7 +4,7 @@ use super::{FinishPlan, Forecast, MergePlan, Mode, Strategy, Survey};
 use crate::error::{Error, Result};
 use crate::git::merge::{Merged, Scratch};
 use crate::git::{Repo, status};
-use crate::ops::journal::end::require_followable;
+use crate::ops::journal::base::require_followable;
 use crate::ops::{Context, base, removal};
 use crate::session::{BString, ObjectId};
 use crate::store::{Loaded, Snapshot};
@@ -280,7 +280,7 @@ fn follow_exactly(
     tip: ObjectId,
 ) -> Result<()> {
     match repo.merge(Some(scratch), None, onto, tip)? {
-        Merged::Clean(tree) => crate::ops::journal::end::require_followable_tree(repo, scratch, worktree, old, tree),
+        Merged::Clean(tree) => crate::ops::journal::base::require_followable_tree(repo, scratch, worktree, old, tree),
         Merged::Conflict(_) => Ok(()),
     }
 }

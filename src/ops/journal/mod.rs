@@ -4,6 +4,7 @@
 //! moves on in steps that can each be told afterwards, and gives the claim up. A writing verb that meets the claim of a
 //! dead process takes it back, or after the commit point completes it; a reading verb only says so.
 
+pub mod base;
 pub mod create;
 pub mod end;
 pub mod relocate;
@@ -35,7 +36,7 @@ pub enum Plan {
         name: String,
     },
     /// A branch that is no session's moves, and its worktree with it.
-    Base(end::BaseStep),
+    Base(base::BaseStep),
 }
 
 impl Plan {
@@ -180,7 +181,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
                 retry(|| repo.transact(&[mine.release()], "session: recovered"))?;
                 format!("The interrupted `adopt {name}` may be run again.")
             }
-            Plan::Base(step) => end::recover_base(ctx, writer, &mine, &step)?,
+            Plan::Base(step) => base::recover(ctx, writer, &mine, &step)?,
         };
         ctx.say(said);
         if let Some(operation) = &dead.operation {

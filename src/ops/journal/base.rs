@@ -1,0 +1,289 @@
+//! The steps by which a base moves: by compare-and-swap, and a worktree that has it checked out follows in the same
+//! unit, by our own hand (`worktree`), or where that is not allowed by git's.
+
+use crate::error::{Context as _, Error, Result};
+use crate::git::merge::Scratch;
+use crate::git::refs::Prepared;
+use crate::git::worktrees::{Head, path_of_bytes};
+use crate::git::{Edit, New, Repo, Worktree, status};
+use crate::ops::Context;
+use crate::ops::journal::worktree::{self, Follow, Followed};
+use crate::session::{BString, ObjectId};
+use crate::store::pending::{self, Pending, Stage};
+use crate::store::{Writer, retry};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How a base moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseStep {
+    /// The branch, by full name.
+    pub branch: String,
+    /// Where it stands; absent where it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// Where it goes.
+    pub new: String,
+    /// git's own directory of the worktree that has it checked out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_dir: Option<String>,
+    /// The operation that set out to do it: what is staged beside the index is called after it, whoever recovers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+}
+
+impl BaseStep {
+    fn ids(&self) -> Result<(Option<ObjectId>, ObjectId)> {
+        let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
+        Ok((self.old.as_ref().map(parse).transpose()?, parse(&self.new)?))
+    }
+}
+
+fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
+    repo.differing_paths(None, old, new)
+}
+
+/// Refuses to move a base under a worktree whose touched paths are not clean, that is busy or in an operation.
+///
+/// # Errors
+/// Refused or contended, naming the paths.
+pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    require_still(worktree)?;
+    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+}
+
+/// Refuses a base's worktree that is busy or in an operation.
+fn require_still(worktree: &Worktree) -> Result<()> {
+    let place = worktree.path.display();
+    if let Some(operation) = worktree.operation() {
+        return Err(Error::refused(format!("The base is checked out at '{place}', in the middle of a {operation}."))
+            .hint(format!("`git -C {place} {operation} --continue` or `--abort` ends it.")));
+    }
+    if worktree.is_busy() {
+        return Err(Error::contended(format!("The base is checked out at '{place}', whose index is locked.")).hint(
+            format!(
+                "Run it again when git is done there; if no git is running, delete '{}'.",
+                worktree.git_dir.join("index.lock").display()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The same against a tree that exists in memory only.
+///
+/// # Errors
+/// As [`require_followable`].
+pub fn require_followable_tree(
+    repo: &Repo,
+    scratch: &Scratch,
+    worktree: &Worktree,
+    old: ObjectId,
+    tree: ObjectId,
+) -> Result<()> {
+    require_still(worktree)?;
+    refuse_in_the_way(worktree, &repo.differing_paths(Some(scratch), old, tree)?)
+}
+
+fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
+    let changed = status::changed_paths(&worktree.path)?;
+    let mut in_the_way: Vec<String> = changed
+        .iter()
+        .filter(|change| touched.iter().any(|path| meets(path, &change.path)))
+        .map(|change| String::from_utf8_lossy(&change.path).into_owned())
+        .collect();
+    // git overwrites ignored files; they are in no commit, so they stay.
+    let is_there = |path: &BString| worktree.path.join(path_of_bytes(path)).symlink_metadata().is_ok();
+    for ignored in status::ignored(&worktree.path)? {
+        let hit = touched.iter().find(|path| meets(path, &ignored) && (is_there(path) || !ignored.ends_with(b"/")));
+        in_the_way.extend(hit.map(|path| String::from_utf8_lossy(path).into_owned()));
+    }
+    if in_the_way.is_empty() {
+        return Ok(());
+    }
+    let place = worktree.path.display();
+    let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
+    let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
+    Err(Error::refused(format!(
+        "The base is checked out at '{place}', and uncommitted changes there are in the way: {shown}{more}."
+    ))
+    .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
+}
+
+/// Whether two paths are the same, or one is a folder of the other.
+fn meets(a: &[u8], b: &[u8]) -> bool {
+    let b = b.strip_suffix(b"/").unwrap_or(b);
+    let inside = |inner: &[u8], outer: &[u8]| inner.starts_with(outer) && inner.get(outer.len()) == Some(&b'/');
+    a == b || inside(a, b) || inside(b, a)
+}
+
+/// Moves a base under its claim, and its worktree with it. Returns the claim as it is after the commit point.
+///
+/// # Errors
+/// Refused or contended: then nothing has moved.
+pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep, message: &str) -> Result<Pending> {
+    let (old, new) = step.ids()?;
+    let next = pending::draft(repo, writer, &claim.reference, Stage::Committed, &claim.plan, &[new])?;
+    let claim_edit = Edit::update(&claim.reference, claim.commit, next.commit);
+    let (Some(git_dir), Some(old)) = (step.git_dir.as_ref().map(PathBuf::from), old) else {
+        retry(|| repo.transact(&[Edit::put(&step.branch, old, new), claim_edit.clone()], message))?;
+        return Ok(next);
+    };
+    let gone = || Error::refused(format!("The worktree of '{}' is gone.", step.branch));
+    let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
+    require_followable(repo, &worktree, old, new)?;
+    if let Some(operation) = &step.operation {
+        let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
+        match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
+            Ok(Some(follow)) if follow.run(commit)? == Followed::Moved => return Ok(next),
+            // What is left would be taken for a move of ours under way.
+            Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
+            // Where ours cannot even begin git says better what is wrong.
+            _ => {}
+        }
+    }
+    let git = || repo.git_in(&worktree.path);
+    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
+    let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
+    if let Err(error) = moved {
+        let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
+        return Err(match back {
+            Ok(_) => error,
+            Err(also) => {
+                error.hint(format!("'{}' could not be put back: {}.", worktree.path.display(), also.one_line()))
+            }
+        });
+    }
+    Ok(next)
+}
+
+/// The commit point of a checked-out branch: `HEAD` of that worktree, read once more with all locks held.
+fn move_head(
+    repo: &Repo,
+    worktree: &Worktree,
+    step: &BaseStep,
+    old: ObjectId,
+    new: ObjectId,
+    claim: Edit,
+    message: &str,
+) -> Result<()> {
+    retry(|| {
+        let edits = [
+            Edit::update("HEAD", old, new),
+            Edit { name: "ORIG_HEAD".into(), expect: crate::git::Expect::Missing, new: New::To(old) },
+            claim.clone(),
+        ];
+        let prepared = Prepared::run(repo, Some(&worktree.git_dir), &edits, message).map_err(|error| {
+            if error.one_line().contains(".lock") { Error::contended(error.one_line()) } else { error }
+        })?;
+        let now = repo.worktree_at_git_dir(&worktree.git_dir).map(|worktree| worktree.head);
+        if now != Some(Head::Branch(step.branch.clone())) {
+            prepared.abort()?;
+            return Err(Error::refused(format!(
+                "'{}' was switched to another branch at the same moment.",
+                worktree.path.display()
+            ))
+            .hint("Nothing was changed; run it again."));
+        }
+        prepared.commit()
+    })
+    .map_err(|error| {
+        let is_moved = error.one_line().contains("but expected");
+        let short = crate::ops::base::short_name(&step.branch);
+        if is_moved {
+            Error::contended(format!("'{short}' has moved at the same moment.")).because(error).hint("Run it again.")
+        } else {
+            error
+        }
+    })
+}
+
+/// Takes back or completes the move of a base that was interrupted.
+///
+/// # Errors
+/// Refused, if it cannot be mended; the claim stays then.
+pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep) -> Result<String> {
+    let repo = &ctx.repo;
+    let (old, new) = step.ids()?;
+    let short = crate::ops::base::short_name(&step.branch).to_owned();
+    let staged = step.git_dir.as_ref().zip(step.operation.as_ref());
+    let staged = staged.map(|(git_dir, operation)| (Path::new(git_dir), operation));
+    if let (Some((git_dir, operation)), Some(old)) = (staged, old)
+        && worktree::stage_of(git_dir, operation).is_dir()
+    {
+        let gone = || {
+            Error::refused(format!("The move of '{short}' was interrupted, and its worktree is not where it was."))
+                .hint(
+                    "`git worktree repair <path>` says where it is now, `git worktree prune` that it is gone for good.",
+                )
+        };
+        let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
+        let is_committed = claim.stage == Stage::Committed;
+        let names = (step.branch.as_str(), operation.as_str());
+        let has_followed = worktree::recover(repo, &worktree, names, (old, new), is_committed)?;
+        repo.transact(&[claim.release()], "session: recovered")?;
+        return Ok(match (is_committed, has_followed) {
+            (false, _) => format!("Took back the interrupted move of '{short}'."),
+            (true, true) => format!("Completed the interrupted move of '{short}'."),
+            (true, false) => format!("'{short}' has moved; '{}' has not followed.", worktree.path.display()),
+        });
+    }
+    let is_moved = repo.ref_id(&step.branch)? == Some(new);
+    if let (false, Some(old), Some(git_dir)) = (is_moved, old, step.git_dir.as_ref().map(PathBuf::from))
+        && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)
+        && !worktree.is_missing
+    {
+        take_files_back(repo, &worktree, old, new)?;
+    }
+    repo.transact(&[claim.release()], "session: recovered")?;
+    Ok(if is_moved {
+        format!("The move of '{short}' had been completed.")
+    } else {
+        format!("Took back the interrupted move of '{short}'.")
+    })
+}
+
+/// git died while it wrote the files of `new` over those of `old`: paths that have the new content get the old one,
+/// anything else is somebody's and stays.
+fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    let lock = worktree.git_dir.join("index.lock");
+    // The claim proves that the git which held it was ours, and its hold that no child is left.
+    let _ = std::fs::remove_file(&lock);
+    let git = || repo.git_in(&worktree.path);
+    let index_tree = ObjectId::from_hex(git().args(["write-tree"]).run()?.text().as_bytes()).ok();
+    if index_tree == Some(repo.commit(new)?.tree) {
+        git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok()?;
+        return Ok(());
+    }
+    let (before, after) = (repo.files_of_commit(old)?, repo.files_of_commit(new)?);
+    let mut restore = Vec::new();
+    for path in touched(repo, old, new)? {
+        let file = worktree.path.join(path_of_bytes(&path));
+        let found = if file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+            let output = git().args(["hash-object", "--path"]).arg(path_of_bytes(&path)).arg("--").arg(&file).run()?;
+            ObjectId::from_hex(output.text().as_bytes()).ok()
+        } else if file.symlink_metadata().is_ok() {
+            std::fs::read_link(&file)
+                .ok()
+                .and_then(|target| repo.write_blob(&crate::git::worktrees::bytes_of_path(&target)).ok())
+        } else {
+            None
+        };
+        let is_new = found == after.get(&path).copied();
+        match before.get(&path) {
+            Some(_) if is_new => {
+                restore.extend_from_slice(&path);
+                restore.push(0);
+            }
+            None if is_new && found.is_some() => {
+                let _ = std::fs::remove_file(&file);
+            }
+            _ => {}
+        }
+    }
+    if !restore.is_empty() {
+        git().args(["checkout-index", "--force", "--index", "-z", "--stdin"]).input(restore).run_ok()?;
+    }
+    Ok(())
+}
