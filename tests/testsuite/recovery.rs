@@ -203,3 +203,35 @@ fn somebody_elses_claim_is_respected() {
         r.git("session finish auth --keep").code(4).stderr_contains("process 7 on elsewhere");
     });
 }
+
+/// Kills the program that started the git that runs this hook, right before that git moves a ref of the kind.
+fn die_at(r: &Sandbox, reference: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = r.path(".git/hooks/reference-transaction");
+    let kill = "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)";
+    r.file(&path, format!("#!/bin/sh\ntest \"$1\" = prepared && grep -q '{reference}' || exit 0\n{kill}\nexit 1\n"));
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("can be set");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_stands_where_a_worktree_was_set_aside_stays_and_so_does_the_worktree() {
+    let r = Sandbox::new();
+    r.file("a.txt", "1\n").commit("base");
+    r.git("session create auth").ok();
+    r.git("session create keeper").ok();
+    let place = r.root().join("repo-sessions/auth");
+    r.session("auth").file("a.txt", "precious\n").file("new.txt", "new\n");
+    die_at(&r, "refs/sessions/@done/");
+    start(&r, &["finish", "auth", "--abandon", "--yes"]).wait();
+    r.remove(".git/hooks/reference-transaction");
+    assert!(!place.exists(), "it did not die while the worktree was set aside");
+    r.file(place.join("foreign.txt"), "foreign\n");
+    patiently(&r, &["set", "keeper", "--goal", "x"]).ok().stderr_contains("git session move auth");
+    assert_eq!(r.read(place.join("foreign.txt")), "foreign\n");
+    let s = r.session("auth");
+    assert_ne!(s.here(), place);
+    assert_eq!((s.read("a.txt"), s.read("new.txt")), ("precious\n".into(), "new\n".into()));
+    s.git("status --porcelain").ok().stdout(" M a.txt\n?? new.txt\n");
+    nothing_is_left_over(&r);
+}

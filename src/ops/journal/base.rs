@@ -6,6 +6,7 @@ use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
 use crate::git::{Edit, New, Repo, Worktree, status};
+use crate::host::exchange::Stat;
 use crate::ops::Context;
 use crate::ops::journal::worktree::{self, Follow, Followed};
 use crate::session::{BString, ObjectId};
@@ -13,6 +14,7 @@ use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, retry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How a base moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,12 +246,33 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep
     })
 }
 
+/// The hold proves that the git we started is gone, so that a lock of its is dead; but another git may be at work here
+/// by now. A lock that somebody is about to give back is waited for, and one that stays as it is was ours.
+fn remove_dead_lock(worktree: &Worktree) -> Result<()> {
+    let lock = worktree.git_dir.join("index.lock");
+    let look = || Stat::of(&lock).or_refuse(|| format!("'{}' could not be looked at.", lock.display()));
+    let Some(first) = look()? else { return Ok(()) };
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(50));
+        match look()? {
+            None => return Ok(()),
+            Some(now) if now == first => {}
+            Some(_) => {
+                return Err(Error::contended(format!(
+                    "The index of '{}' is being written, and an interrupted move has to be taken back there.",
+                    worktree.path.display()
+                ))
+                .hint("Run it again when git is done there."));
+            }
+        }
+    }
+    std::fs::remove_file(&lock).or_refuse(|| format!("'{}' could not be removed.", lock.display()))
+}
+
 /// git died while it wrote the files of `new` over those of `old`: paths that have the new content get the old one,
 /// anything else is somebody's and stays.
 fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
-    let lock = worktree.git_dir.join("index.lock");
-    // The claim proves that the git which held it was ours, and its hold that no child is left.
-    let _ = std::fs::remove_file(&lock);
+    remove_dead_lock(worktree)?;
     let git = || repo.git_in(&worktree.path);
     let index_tree = ObjectId::from_hex(git().args(["write-tree"]).run()?.text().as_bytes()).ok();
     if index_tree == Some(repo.commit(new)?.tree) {

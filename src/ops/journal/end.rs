@@ -86,6 +86,14 @@ pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &EndStep) -> Res
     // What is at its place and does not say that it is this worktree is not ours to touch.
     let path =
         worktree.as_ref().filter(|tree| step.here_to.is_none() && tree.is_proven()).map(|tree| tree.path.clone());
+    if let (Some(path), Some(planned)) = (&path, &step.worktree)
+        && path != Path::new(planned)
+    {
+        // What is set aside is found again by the place that the plan names.
+        let now = path.display();
+        return Err(Error::contended(format!("The worktree of '{name}' was moved to '{now}' at the same moment."))
+            .hint("Run it again."));
+    }
     if let Some(path) = &path {
         let aside = step.aside(path);
         std::fs::rename(path, &aside).or_refuse(|| {
@@ -412,7 +420,10 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) 
     }
     if let Some(path) = step.worktree.as_ref().map(PathBuf::from) {
         let aside = step.aside(&path);
-        if aside.symlink_metadata().is_ok() && path.symlink_metadata().is_err() {
+        if aside.symlink_metadata().is_ok() {
+            if path.symlink_metadata().is_ok() {
+                return stay_aside(repo, claim, step, &path, &aside);
+            }
             std::fs::rename(&aside, &path).or_refuse(|| format!("'{}' could not be put back.", path.display()))?;
         }
     }
@@ -442,6 +453,22 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) 
     }
     repo.transact(&[claim.release()], "session: recovered")?;
     Ok(format!("Took back the interrupted `finish {}`.", step.name))
+}
+
+/// Something else stands where the worktree was: it stays where it was set aside, and git is told so.
+fn stay_aside(repo: &Repo, claim: &Pending, step: &EndStep, path: &Path, aside: &Path) -> Result<String> {
+    let (name, place) = (&step.name, aside.display());
+    repo.git()
+        .args(["worktree", "repair"])
+        .arg(aside)
+        .run_ok()
+        .map_err(|error| error.hint(format!("The worktree of '{name}' is whole, and lies at '{place}'.")))?;
+    repo.transact(&[claim.release()], "session: recovered")?;
+    Ok(format!(
+        "Took back the interrupted `finish {name}`; something else stands at '{}', so its worktree is at '{place}' now. \
+         `git session move {name} <path>` moves it.",
+        path.display()
+    ))
 }
 
 fn said(what: String, warnings: &[String]) -> String {
