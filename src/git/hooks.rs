@@ -28,6 +28,18 @@ pub fn path(repo: &Repo, top: &Path, name: &str) -> PathBuf {
     }
 }
 
+/// Whether git would run a hook of that name in the worktree at `top`, and may.
+pub fn would_run(repo: &Repo, top: &Path, name: &str) -> bool {
+    let hook = path(repo, top, name);
+    is_program(&hook) && !is_tracked_content(repo, top, &hook)
+}
+
+/// Whether there is a hook of that name in the worktree at `top` that may not run: it came with the branch.
+pub fn is_left_out(repo: &Repo, top: &Path, name: &str) -> bool {
+    let hook = path(repo, top, name);
+    is_program(&hook) && is_tracked_content(repo, top, &hook)
+}
+
 fn is_program(path: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -1,6 +1,7 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
 mod change;
+mod tracked;
 
 pub use change::{Change, Index, Side};
 
@@ -195,7 +196,7 @@ impl Repo {
     }
 
     /// Settings that make git write other bytes than the blob's, or not all files.
-    fn conversion_is_configured(&self) -> Result<bool> {
+    pub(super) fn conversion_is_configured(&self) -> Result<bool> {
         let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
         let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
         let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");

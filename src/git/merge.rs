@@ -36,6 +36,11 @@ impl Scratch {
         Ok(Scratch { directory, objects: repo.common_dir().join("objects") })
     }
 
+    /// Where it is.
+    pub(super) fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
     pub(super) fn lend(&self, command: Command) -> Command {
         command.env("GIT_OBJECT_DIRECTORY", &self.directory).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
     }

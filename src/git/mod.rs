@@ -11,6 +11,7 @@ pub mod index;
 pub mod merge;
 mod objects;
 pub mod refs;
+pub mod replay;
 pub mod salvage;
 pub mod status;
 pub mod worktrees;

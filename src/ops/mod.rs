@@ -14,6 +14,7 @@ pub mod removal;
 pub mod scope;
 pub mod set;
 pub mod show;
+pub mod sync;
 pub mod team;
 
 pub use crate::git::glob_matches;

@@ -188,3 +188,57 @@ pub fn finish(done: &Finished) -> Value {
     }
     json!({ "version": 1, "operation": done.operation.as_str(), "sessions": [session] })
 }
+
+/// The answer of `sync`; without an operation of a plan.
+pub fn sync(operation: Option<&crate::session::OperationId>, rows: &[crate::ops::sync::Row]) -> Value {
+    let sessions: Vec<Value> = rows.iter().map(sync_row).collect();
+    json!({ "version": 1, "operation": operation.map(ToString::to_string), "sessions": sessions })
+}
+
+fn sync_row(row: &crate::ops::sync::Row) -> Value {
+    let mut map = Map::new();
+    let mut put = |key: &str, value: Value| {
+        map.insert(key.to_owned(), value);
+    };
+    put("name", json!(row.name));
+    put("outcome", json!(row.outcome.as_str()));
+    put("from", json!(row.from.map(id)));
+    put("to", json!(row.to.or(row.from.filter(|_| !row.outcome.moves())).map(id)));
+    put("onto", json!(row.onto.map(id)));
+    if row.outcome.moves() {
+        put("replayed", json!(row.replayed));
+        put("dropped", json!(row.dropped));
+    }
+    if !row.collisions.is_empty() {
+        let files: Vec<Value> = row
+            .collisions
+            .iter()
+            .map(|collision| {
+                let mut file = json!({
+                    "path": path(&crate::ops::sync::path_of(&collision.path)),
+                    "severity": "conflict",
+                    "kind": collision.kind,
+                });
+                if !collision.ours.is_empty() || !collision.theirs.is_empty() {
+                    file["ours"] = json!(collision.ours);
+                    file["theirs"] = json!(collision.theirs);
+                }
+                file
+            })
+            .collect();
+        put("conflicts", json!(files));
+    }
+    if let Some((commit, _)) = &row.commit {
+        put("commit", id(*commit));
+    }
+    if let Some(reason) = row.obstacle.as_ref().and_then(|obstacle| obstacle.reason) {
+        put("reason", json!(reason.as_str()));
+    }
+    if let Some(remedy) = crate::render::sync::next(row) {
+        put("remedy", json!(remedy));
+    }
+    if !row.notes.is_empty() {
+        put("notes", json!(row.notes));
+    }
+    Value::Object(map)
+}

@@ -9,11 +9,14 @@ pub mod list;
 pub mod log;
 pub mod manual;
 pub mod paint;
+pub mod progress;
 pub mod relocate;
 pub mod show;
+pub mod sync;
 pub mod template;
 
 pub use paint::Paint;
+pub use progress::Progress;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::terminal::{self, Stream};

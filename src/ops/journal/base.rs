@@ -1,5 +1,5 @@
-//! The steps by which a base moves: by compare-and-swap, and a worktree that has it checked out follows in the same
-//! unit, by our own hand (`worktree`), or where that is not allowed by git's.
+//! The steps by which a branch moves, a base or a session's: by compare-and-swap, and a worktree that has it checked out
+//! follows in the same unit, by our own hand (`worktree`), or where that is not allowed by git's.
 
 use crate::error::{Context as _, Error, Result};
 use crate::git::merge::Scratch;
@@ -14,9 +14,9 @@ use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, retry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How a base moves.
+/// How a branch moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BaseStep {
@@ -107,10 +107,8 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let place = worktree.path.display();
     let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
     let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
-    Err(Error::refused(format!(
-        "The base is checked out at '{place}', and uncommitted changes there are in the way: {shown}{more}."
-    ))
-    .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
+    Err(Error::refused(format!("Uncommitted changes in '{place}' are in the way: {shown}{more}."))
+        .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
 }
 
 /// Whether two paths are the same, or one is a folder of the other.
@@ -120,31 +118,79 @@ fn meets(a: &[u8], b: &[u8]) -> bool {
     a == b || inside(a, b) || inside(b, a)
 }
 
+/// A branch past its commit point.
+#[derive(Debug)]
+pub struct Advanced<'a> {
+    /// The claim as it is now.
+    pub claim: Pending,
+    follow: Option<(Follow<'a>, Instant)>,
+    went_back: bool,
+}
+
+impl Advanced<'_> {
+    /// Looks at the worktree's `HEAD` once more, 100 ms after the commit point, and puts away what was set aside. Returns
+    /// whether the move holds: somebody may have put the branch back at once.
+    ///
+    /// # Errors
+    /// Refused, if something could not be put away; the claim stays then, and the next command completes it.
+    pub fn look_back(self) -> Result<(Pending, bool)> {
+        let holds = match self.follow {
+            Some((follow, committed)) => follow.look_back(committed)?,
+            None => !self.went_back,
+        };
+        Ok((self.claim, holds))
+    }
+}
+
 /// Moves a base under its claim, and its worktree with it. Returns the claim as it is after the commit point.
 ///
 /// # Errors
 /// Refused or contended: then nothing has moved.
 pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep, message: &str) -> Result<Pending> {
+    let git_dir = step.git_dir.as_ref().map(PathBuf::from);
+    if let (Some(worktree), (Some(old), new)) = (git_dir.and_then(|dir| repo.worktree_at_git_dir(&dir)), step.ids()?) {
+        require_followable(repo, &worktree, old, new)?;
+    }
+    advance(repo, writer, claim, step, message)?.look_back().map(|(claim, _)| claim)
+}
+
+/// Moves a branch under its claim, and its worktree with it, up to its commit point.
+///
+/// # Errors
+/// Refused or contended: then nothing has moved, unless the claim says that it is committed.
+pub fn advance<'a>(
+    repo: &'a Repo,
+    writer: &Writer,
+    claim: &Pending,
+    step: &BaseStep,
+    message: &str,
+) -> Result<Advanced<'a>> {
     let (old, new) = step.ids()?;
     let next = pending::draft(repo, writer, &claim.reference, Stage::Committed, &claim.plan, &[new])?;
     let claim_edit = Edit::update(&claim.reference, claim.commit, next.commit);
     let (Some(git_dir), Some(old)) = (step.git_dir.as_ref().map(PathBuf::from), old) else {
         retry(|| repo.transact(&[Edit::put(&step.branch, old, new), claim_edit.clone()], message))?;
-        return Ok(next);
+        return Ok(Advanced { claim: next, follow: None, went_back: false });
     };
     let gone = || Error::refused(format!("The worktree of '{}' is gone.", step.branch));
     let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
-    require_followable(repo, &worktree, old, new)?;
     if let Some(operation) = &step.operation {
         let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
         match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
-            Ok(Some(follow)) if follow.run(commit)? == Followed::Moved => return Ok(next),
+            Ok(Some(follow)) => match follow.advance(commit)? {
+                Followed::LeftToGit => {}
+                Followed::WentBack => return Ok(Advanced { claim: next, follow: None, went_back: true }),
+                Followed::Moved => {
+                    return Ok(Advanced { claim: next, follow: Some((follow, Instant::now())), went_back: false });
+                }
+            },
             // What is left would be taken for a move of ours under way.
             Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
             // Where ours cannot even begin git says better what is wrong.
             _ => {}
         }
     }
+    refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
     let git = || repo.git_in(&worktree.path);
     git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
     let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
@@ -157,7 +203,7 @@ pub fn move_base(repo: &Repo, writer: &Writer, claim: &Pending, step: &BaseStep,
             }
         });
     }
-    Ok(next)
+    Ok(Advanced { claim: next, follow: None, went_back: false })
 }
 
 /// The commit point of a checked-out branch: `HEAD` of that worktree, read once more with all locks held.
@@ -201,14 +247,24 @@ fn move_head(
     })
 }
 
-/// Takes back or completes the move of a base that was interrupted.
+/// What became of a move that was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mended {
+    /// Whether the branch has moved.
+    pub has_moved: bool,
+    /// Whether its worktree has followed, where there is one.
+    pub has_followed: bool,
+}
+
+/// Takes back or completes the move of a branch that was interrupted; the claim stays.
 ///
 /// # Errors
-/// Refused, if it cannot be mended; the claim stays then.
-pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep) -> Result<String> {
-    let repo = &ctx.repo;
+/// Refused, if it cannot be mended.
+pub fn mend(repo: &Repo, claim: &Pending, step: &BaseStep) -> Result<Mended> {
     let (old, new) = step.ids()?;
     let short = crate::ops::base::short_name(&step.branch).to_owned();
+    // Refs of one transaction change one after the other: the branch comes first.
+    let has_moved = claim.stage == Stage::Committed || repo.ref_id(&step.branch)? == Some(new);
     let staged = step.git_dir.as_ref().zip(step.operation.as_ref());
     let staged = staged.map(|(git_dir, operation)| (Path::new(git_dir), operation));
     if let (Some((git_dir, operation)), Some(old)) = (staged, old)
@@ -221,28 +277,32 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep
                 )
         };
         let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
-        let is_committed = claim.stage == Stage::Committed;
         let names = (step.branch.as_str(), operation.as_str());
-        let has_followed = worktree::recover(repo, &worktree, names, (old, new), is_committed)?;
-        repo.transact(&[claim.release()], "session: recovered")?;
-        return Ok(match (is_committed, has_followed) {
-            (false, _) => format!("Took back the interrupted move of '{short}'."),
-            (true, true) => format!("Completed the interrupted move of '{short}'."),
-            (true, false) => format!("'{short}' has moved; '{}' has not followed.", worktree.path.display()),
-        });
+        let has_followed = worktree::recover(repo, &worktree, names, (old, new), has_moved)?;
+        return Ok(Mended { has_moved, has_followed });
     }
-    let is_moved = repo.ref_id(&step.branch)? == Some(new);
-    if let (false, Some(old), Some(git_dir)) = (is_moved, old, step.git_dir.as_ref().map(PathBuf::from))
+    if let (false, Some(old), Some(git_dir)) = (has_moved, old, step.git_dir.as_ref().map(PathBuf::from))
         && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)
         && !worktree.is_missing
     {
         take_files_back(repo, &worktree, old, new)?;
     }
+    Ok(Mended { has_moved, has_followed: true })
+}
+
+/// [`mend`]s the move of a base, and gives the claim up.
+///
+/// # Errors
+/// Refused, if it cannot be mended; the claim stays then.
+pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep) -> Result<String> {
+    let repo = &ctx.repo;
+    let mended = mend(repo, claim, step)?;
     repo.transact(&[claim.release()], "session: recovered")?;
-    Ok(if is_moved {
-        format!("The move of '{short}' had been completed.")
-    } else {
-        format!("Took back the interrupted move of '{short}'.")
+    let short = crate::ops::base::short_name(&step.branch);
+    Ok(match (mended.has_moved, mended.has_followed) {
+        (false, _) => format!("Took back the interrupted move of '{short}'."),
+        (true, true) => format!("Completed the interrupted move of '{short}'."),
+        (true, false) => format!("'{short}' has moved; its worktree has not followed."),
     })
 }
 

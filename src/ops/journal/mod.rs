@@ -8,6 +8,7 @@ pub mod base;
 pub mod create;
 pub mod end;
 pub mod relocate;
+pub mod sync;
 mod worktree;
 
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// What an operation set out to do, as its claim keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Plan {
     /// A session is made.
@@ -37,6 +38,8 @@ pub enum Plan {
     },
     /// A branch that is no session's moves, and its worktree with it.
     Base(base::BaseStep),
+    /// A session is put onto its base.
+    Sync(sync::SyncStep),
 }
 
 impl Plan {
@@ -182,6 +185,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
                 format!("The interrupted `adopt {name}` may be run again.")
             }
             Plan::Base(step) => base::recover(ctx, writer, &mine, &step)?,
+            Plan::Sync(step) => sync::recover(ctx, writer, &mine, &step)?,
         };
         ctx.say(said);
         if let Some(operation) = &dead.operation {

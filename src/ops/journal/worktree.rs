@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Followed {
     /// The branch has moved.
     Moved,
+    /// It had, and somebody put it back at once: everything is as before.
+    WentBack,
     /// Nothing was touched: git must do it.
     LeftToGit,
 }
@@ -35,11 +37,11 @@ const LOOK_BACK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Follow<'a> {
     repo: &'a Repo,
-    worktree: &'a Worktree,
+    worktree: Worktree,
     root: Root,
     changes: Vec<Change>,
-    branch: &'a str,
-    operation: &'a str,
+    branch: String,
+    operation: String,
     old: ObjectId,
     new: ObjectId,
     stage: PathBuf,
@@ -53,21 +55,22 @@ pub(super) fn stage_of(git_dir: &Path, operation: &str) -> PathBuf {
 impl<'a> Follow<'a> {
     fn with(
         repo: &'a Repo,
-        worktree: &'a Worktree,
-        (branch, operation): (&'a str, &'a str),
+        worktree: &Worktree,
+        (branch, operation): (&str, &str),
         (old, new): (ObjectId, ObjectId),
         changes: Vec<Change>,
     ) -> Result<Follow<'a>> {
         let root = Root::open(&worktree.path)?;
         let stage = stage_of(&worktree.git_dir, operation);
+        let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
         Ok(Follow { repo, worktree, root, changes, branch, operation, old, new, stage })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
     pub(super) fn begin(
         repo: &'a Repo,
-        worktree: &'a Worktree,
-        names: (&'a str, &'a str),
+        worktree: &Worktree,
+        names: (&str, &str),
         (old, new): (ObjectId, ObjectId),
     ) -> Result<Option<Follow<'a>>> {
         let Some(changes) = repo.plain_changes(worktree, old, new)? else { return Ok(None) };
@@ -93,10 +96,11 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    /// Does it. `commit` is the ref transaction.
+    /// Does it, up to the index in place. `commit` is the ref transaction. [`Follow::look_back`] comes after it, and other
+    /// worktrees may come between.
     ///
     /// An error means that nothing has moved, unless it comes from after the commit point: then the claim says so.
-    pub(super) fn run(&self, commit: impl FnOnce() -> Result<()>) -> Result<Followed> {
+    pub(super) fn advance(&self, commit: impl FnOnce() -> Result<()>) -> Result<Followed> {
         let before = self.lock().and_then(|()| self.check());
         let index = match before {
             Ok(Some(index)) => index,
@@ -112,12 +116,14 @@ impl<'a> Follow<'a> {
         }
         if let Err(error) = commit() {
             // The answer may have been lost and not the commit.
-            if self.repo.ref_id(self.branch)? != Some(self.new) {
+            if self.repo.ref_id(&self.branch)? != Some(self.new) {
                 return Err(self.after_going_back(error));
             }
         }
-        self.settle(LOOK_BACK)?;
-        Ok(Followed::Moved)
+        Ok(match self.put_index_in_place()? {
+            Some(_) => Followed::Moved,
+            None => Followed::WentBack,
+        })
     }
 
     fn after_going_back(&self, error: Error) -> Error {
@@ -137,11 +143,11 @@ impl<'a> Follow<'a> {
     /// The index, if everything is what the plan saw and the files are the very blobs; none leaves it to git.
     fn check(&self) -> Result<Option<Index>> {
         let place = self.worktree.path.display();
-        if self.head() != Some(Head::Branch(self.branch.to_owned())) {
+        if self.head() != Some(Head::Branch(self.branch.clone())) {
             return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment.")));
         }
-        if self.repo.ref_id(self.branch)? != Some(self.old) {
-            let short = crate::ops::base::short_name(self.branch);
+        if self.repo.ref_id(&self.branch)? != Some(self.old) {
+            let short = crate::ops::base::short_name(&self.branch);
             return Err(Error::contended(format!("'{short}' has moved at the same moment.")).hint("Run it again."));
         }
         if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
@@ -212,29 +218,37 @@ impl<'a> Follow<'a> {
             .hint("Nothing was changed; save it, commit or discard it, and run it again."))
     }
 
-    /// After the commit point: index into place, a look back, everything put away. Returns whether the worktree has
-    /// followed; not where its `HEAD` turned out to be elsewhere, on the old commit, or where somebody has changed the
-    /// index.
-    fn settle(&self, wait: Duration) -> Result<bool> {
-        let begin = Instant::now();
+    /// After the commit point. Whether the index could follow: not where somebody has changed it; none where `HEAD`
+    /// turned out to be on the old commit again, so that all went back.
+    fn put_index_in_place(&self) -> Result<Option<bool>> {
         if self.is_back_at_old()? {
-            return self.go_back().map(|()| false);
+            return self.go_back().map(|()| None);
         }
         let (new, index) = (self.stage.join("index.new"), self.index());
-        let mut has_followed = true;
-        if is_there(&new) && !is_same(&index, &self.stage.join("index.made")) {
-            has_followed = is_same(&index, &self.stage.join("index.old"));
-            if has_followed {
-                std::fs::rename(&new, &index).or_refuse(|| "The new index could not be put in place.")?;
-            }
+        if !is_there(&new) || is_same(&index, &self.stage.join("index.made")) {
+            return Ok(Some(true));
         }
-        std::thread::sleep(wait.saturating_sub(begin.elapsed()));
+        let is_ours = is_same(&index, &self.stage.join("index.old"));
+        if is_ours {
+            std::fs::rename(&new, &index).or_refuse(|| "The new index could not be put in place.")?;
+        }
+        Ok(Some(is_ours))
+    }
+
+    /// Looks at `HEAD` once more, a moment after the commit point, and puts everything away. Returns whether the move
+    /// holds.
+    pub(super) fn look_back(&self, committed: Instant) -> Result<bool> {
+        std::thread::sleep(LOOK_BACK.saturating_sub(committed.elapsed()));
+        self.put_away()
+    }
+
+    fn put_away(&self) -> Result<bool> {
         if self.is_back_at_old()? {
             return self.go_back().map(|()| false);
         }
         self.forget_the_way_back()?;
         self.unlock();
-        self.clear().map(|()| has_followed)
+        self.clear().map(|()| true)
     }
 
     /// Everything as it was before: the old index, then path by path, only where that index still has the old entry.
@@ -366,7 +380,7 @@ impl<'a> Follow<'a> {
     /// Takes `index.lock`: a link to a file whose content says that it is ours.
     fn lock(&self) -> Result<()> {
         let own = self.stage.join("lock");
-        std::fs::write(&own, self.operation).or_refuse(|| format!("'{}' could not be written.", own.display()))?;
+        std::fs::write(&own, &self.operation).or_refuse(|| format!("'{}' could not be written.", own.display()))?;
         let (lock, begin) = (self.lock_path(), Instant::now());
         loop {
             match std::fs::hard_link(&own, &lock) {
@@ -450,7 +464,13 @@ pub(super) fn recover(
 ) -> Result<bool> {
     let changes = repo.changes_between(old, new)?.ok_or_else(|| Error::bug("The move was none of files."))?;
     let follow = Follow::with(repo, worktree, names, (old, new), changes)?;
-    if is_committed { follow.settle(Duration::ZERO) } else { follow.go_back().map(|()| false) }
+    if !is_committed {
+        return follow.go_back().map(|()| false);
+    }
+    match follow.put_index_in_place()? {
+        Some(is_ours) => follow.put_away().map(|holds| holds && is_ours),
+        None => Ok(false),
+    }
 }
 
 fn is_there(path: &Path) -> bool {

@@ -1,0 +1,99 @@
+//! Whether the tracked files of a worktree are as `HEAD` has them: one `lstat` for each entry of the index, contents
+//! only where that cannot tell.
+
+use super::{is_settled, stat_of_entry};
+use crate::error::{Context, Result};
+use crate::git::Repo;
+use crate::git::index::Side;
+use crate::git::status;
+use crate::git::worktrees::{Worktree, path_of_bytes};
+use crate::host::copy::Kind;
+use crate::host::exchange::Stat;
+use crate::session::ObjectId;
+use gix::index::entry::{Flags, Mode, Stage};
+
+/// How many files are read before git is asked instead, which remembers what it finds out.
+const READ_AT_MOST: usize = 256;
+
+/// What a look at every entry says.
+enum Look {
+    Clean,
+    Dirty,
+    /// Only git can tell.
+    Unclear,
+}
+
+impl Repo {
+    /// Whether a tracked path differs from the commit `head`, or anything is staged or unmerged.
+    ///
+    /// # Errors
+    /// Refused, with git's words, if the worktree is broken.
+    pub fn is_dirty(&self, worktree: &Worktree, head: ObjectId) -> Result<bool> {
+        match self.look_at_tracked(worktree, head) {
+            Ok(Look::Clean) => Ok(false),
+            Ok(Look::Dirty) => Ok(true),
+            Ok(Look::Unclear) | Err(_) => Ok(status::dirty_tracked(&worktree.path)? > 0),
+        }
+    }
+
+    fn look_at_tracked(&self, worktree: &Worktree, head: ObjectId) -> Result<Look> {
+        let path = worktree.git_dir.join("index");
+        let options = gix::index::decode::Options::default();
+        let index = gix::index::File::at(&path, self.hash_kind(), true, options)
+            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))?;
+        if index.is_sparse() || index.link().is_some() {
+            return Ok(Look::Unclear);
+        }
+        let tree = self.commit(head)?.tree;
+        let is_cached = index.tree().is_some_and(|root| {
+            root.id == tree && root.num_entries.is_some_and(|count| count as usize == index.entries().len())
+        });
+        if !is_cached {
+            let unreadable = || format!("The tree {tree} could not be read.");
+            let wanted = self.inner.index_from_tree(&tree).or_refuse(unreadable)?;
+            let is_same = wanted.entries().len() == index.entries().len()
+                && wanted.entries().iter().zip(index.entries()).all(|(a, b)| {
+                    a.id == b.id && a.mode == b.mode && a.stage() == b.stage() && a.path(&wanted) == b.path(&index)
+                });
+            if !is_same {
+                // Staged, unless it is only an intention to add, which git knows.
+                return Ok(Look::Unclear);
+            }
+        }
+        let written = index.timestamp();
+        let written = (written.unix_seconds(), written.nanoseconds());
+        let may_convert = self.conversion_is_configured()?;
+        let mut read = 0;
+        for entry in index.entries() {
+            // What git takes as given it takes as given.
+            if entry.mode == Mode::COMMIT || entry.flags.intersects(Flags::ASSUME_VALID | Flags::SKIP_WORKTREE) {
+                continue;
+            }
+            if entry.stage() != Stage::Unconflicted {
+                return Ok(Look::Dirty);
+            }
+            let place = worktree.path.join(path_of_bytes(entry.path(&index)));
+            let found = Stat::of(&place).or_refuse(|| format!("'{}' could not be looked at.", place.display()))?;
+            let Some(found) = found else { return Ok(Look::Unclear) };
+            let kind = match entry.mode {
+                Mode::FILE => Kind::File,
+                Mode::FILE_EXECUTABLE => Kind::Executable,
+                _ => Kind::Symlink,
+            };
+            let has_kind = match kind {
+                Kind::File => found.is_file() && !found.is_executable(),
+                Kind::Executable => found.is_executable(),
+                Kind::Symlink => found.is_symlink(),
+            };
+            if !(has_kind && found.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, written)) {
+                read += 1;
+                let is_it =
+                    !may_convert && read <= READ_AT_MOST && self.side_at(&place)? == Some(Side { kind, id: entry.id });
+                if !is_it {
+                    return Ok(Look::Unclear);
+                }
+            }
+        }
+        Ok(Look::Clean)
+    }
+}

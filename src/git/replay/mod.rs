@@ -1,0 +1,289 @@
+//! Commits put onto another base in memory, with the ids that `git rebase` would give them.
+//!
+//! Most picks merge nothing (see `pick`); the rest is git's to say (see `oracle`). New objects stay in the memory of a
+//! handle of its own until somebody stores them.
+
+mod landed;
+mod oracle;
+mod own;
+mod pick;
+
+pub use landed::{Key, Landed};
+pub use oracle::Stages;
+pub use own::{Own, Question};
+
+use crate::error::{Context, Error, Result};
+use crate::git::Repo;
+use crate::git::config::Identity;
+use crate::git::worktrees::{Worktree, path_of_bytes};
+use crate::host::copy::Kind;
+use crate::session::{BString, ObjectId};
+use gix::bstr::ByteSlice;
+use gix::objs::tree::EntryKind;
+use oracle::{Oracle, Verdict};
+use std::collections::HashMap;
+
+/// Objects that are in no repository yet.
+#[derive(Debug, Default)]
+pub struct Objects(Vec<(ObjectId, gix::objs::Kind, Vec<u8>)>);
+
+/// What became of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// All of it went.
+    Done {
+        /// The last of the new commits, or the new base where none is left.
+        tip: ObjectId,
+        /// How many were made or taken as they were.
+        replayed: usize,
+        /// How many became empty.
+        dropped: usize,
+        /// The commits that were made anew: old and new.
+        rewritten: Vec<(ObjectId, ObjectId)>,
+        /// Why the ids may not be those that git would give: then git has to do it.
+        inexact: Option<&'static str>,
+    },
+    /// One did not.
+    Conflict {
+        /// The commit.
+        commit: ObjectId,
+        /// Its paths that collide.
+        files: Vec<Stages>,
+        /// The tree it was put onto.
+        onto: ObjectId,
+    },
+}
+
+/// Replays, one after another, for one thread: its handle is used for nothing else.
+#[derive(Debug)]
+pub struct Replayer {
+    repo: Repo,
+    /// By the base whose attributes hold.
+    oracles: HashMap<ObjectId, Oracle>,
+}
+
+/// A commit as it is stored, its parts by reference.
+struct Raw<'a> {
+    tree: ObjectId,
+    parents: Vec<ObjectId>,
+    author: &'a [u8],
+    has_encoding: bool,
+    message: &'a [u8],
+}
+
+impl Replayer {
+    /// With a handle of its own on the repository.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be opened again.
+    pub fn new(repo: &Repo) -> Result<Replayer> {
+        let mut repo = repo.another()?;
+        repo.inner.object_cache_size(32 * 1024 * 1024);
+        repo.inner.objects.enable_object_memory();
+        Ok(Replayer { repo, oracles: HashMap::new() })
+    }
+
+    /// The handle, which knows the new objects too.
+    pub fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// Hands over the new objects, and forgets them.
+    pub fn take_objects(&mut self) -> Objects {
+        let memory = self.repo.inner.objects.reset_object_memory().unwrap_or_default();
+        // git's directory has what it has been told; it may be asked about other objects next.
+        Objects(memory.iter().map(|(id, (kind, bytes))| (*id, *kind, bytes.clone())).collect())
+    }
+
+    /// Puts `own`, oldest first, onto `onto`.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read, or one of them is a merge or has no parent.
+    pub fn replay(&mut self, identity: &Identity, onto: ObjectId, own: &[ObjectId]) -> Result<Replayed> {
+        let mut head = onto;
+        let mut head_tree = self.repo.commit(onto)?.tree;
+        let (mut replayed, mut dropped, mut inexact) = (0, 0, None);
+        let mut rewritten = Vec::new();
+        for id in own {
+            let data = self.bytes_of(*id)?;
+            let raw = Raw::parse(&data).ok_or_else(|| Error::refused(format!("The commit {id} is malformed.")))?;
+            let [parent] = raw.parents.as_slice() else {
+                return Err(Error::refused(format!("The commit {id} cannot be replayed: it has no single parent.")));
+            };
+            if *parent == head {
+                (head, head_tree, replayed) = (*id, raw.tree, replayed + 1);
+                continue;
+            }
+            let parent_tree = self.repo.commit(*parent)?.tree;
+            let tree = match self.pick(onto, parent_tree, head_tree, raw.tree)? {
+                Verdict::Clean(tree) => tree,
+                Verdict::Conflict(files) => {
+                    return Ok(Replayed::Conflict { commit: *id, files, onto: head_tree });
+                }
+            };
+            if tree == head_tree && raw.tree != parent_tree {
+                dropped += 1;
+                continue;
+            }
+            if raw.has_encoding {
+                inexact = Some("a commit message has an encoding of its own");
+            }
+            let commit = raw.onto(tree, head, identity);
+            let written = self.repo.inner.objects_write_commit(&commit)?;
+            rewritten.push((*id, written));
+            (head, head_tree, replayed) = (written, tree, replayed + 1);
+        }
+        Ok(Replayed::Done { tip: head, replayed, dropped, rewritten, inexact })
+    }
+
+    fn bytes_of(&self, id: ObjectId) -> Result<Vec<u8>> {
+        let object = self.repo.inner.find_object(id).or_refuse(|| format!("The commit {id} could not be read."))?;
+        Ok(object.data.clone())
+    }
+
+    /// The tree of a three-way merge: `base` to `theirs`, put onto `ours`. All are trees; attributes are those of the
+    /// commit `onto`.
+    fn pick(&mut self, onto: ObjectId, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<Verdict> {
+        if let Some(tree) = self.repo.pick_tree(base, ours, theirs)? {
+            return Ok(Verdict::Clean(tree));
+        }
+        let oracle = match self.oracles.entry(onto) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Oracle::new(&self.repo, onto)?),
+        };
+        oracle.merge(&mut self.repo, base, ours, theirs)
+    }
+
+    /// The tree of a merge of three trees, or the paths that collide.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn merge_trees(
+        &mut self,
+        onto: ObjectId,
+        base: ObjectId,
+        ours: ObjectId,
+        theirs: ObjectId,
+    ) -> Result<std::result::Result<ObjectId, Vec<Stages>>> {
+        Ok(match self.pick(onto, base, ours, theirs)? {
+            Verdict::Clean(tree) => Ok(tree),
+            Verdict::Conflict(files) => Err(files),
+        })
+    }
+
+    /// The tree `base` with the files that a worktree has at `paths`, in memory; none where one of them is no plain file
+    /// or link, or may be converted on its way into the repository.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn with_files_of(
+        &mut self,
+        worktree: &Worktree,
+        base: ObjectId,
+        paths: &[BString],
+    ) -> Result<Option<ObjectId>> {
+        let failed = || "A tree could not be written.";
+        if self.repo.conversion_is_configured()? {
+            return Ok(None);
+        }
+        let mut editor = self.repo.inner.edit_tree(base).or_refuse(failed)?;
+        for path in paths {
+            let place = worktree.path.join(path_of_bytes(path));
+            let Some(side) = self.repo.side_at(&place)? else { return Ok(None) };
+            let (kind, bytes) = match side.kind {
+                Kind::Symlink => {
+                    let target = std::fs::read_link(&place).or_refuse(failed)?;
+                    (EntryKind::Link, crate::git::worktrees::bytes_of_path(&target))
+                }
+                Kind::File => (EntryKind::Blob, std::fs::read(&place).or_refuse(failed)?),
+                Kind::Executable => (EntryKind::BlobExecutable, std::fs::read(&place).or_refuse(failed)?),
+            };
+            let id = self.repo.write_blob(&bytes)?;
+            editor.upsert(path.as_bstr(), kind, id).or_refuse(failed)?;
+        }
+        Ok(Some(editor.write().or_refuse(failed)?.detach()))
+    }
+
+    /// The bytes of a blob that a verdict names.
+    ///
+    /// # Errors
+    /// Refused, if there is no such blob.
+    pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>> {
+        self.repo.blob(id)
+    }
+}
+
+impl Repo {
+    /// Stores objects that were made in memory.
+    ///
+    /// # Errors
+    /// Refused, if the object database cannot be written to.
+    pub fn store_objects(&self, objects: &Objects) -> Result<()> {
+        use gix::objs::{Exists, Write};
+        for (id, kind, bytes) in &objects.0 {
+            if !self.inner.objects.exists(id) {
+                self.inner.objects.write_buf(*kind, bytes).or_refuse(|| "An object could not be written.")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writing a commit from its bytes.
+trait WriteCommit {
+    fn objects_write_commit(&self, bytes: &[u8]) -> Result<ObjectId>;
+}
+
+impl WriteCommit for gix::Repository {
+    fn objects_write_commit(&self, bytes: &[u8]) -> Result<ObjectId> {
+        use gix::objs::Write;
+        self.objects.write_buf(gix::objs::Kind::Commit, bytes).or_refuse(|| "A commit could not be written.")
+    }
+}
+
+impl<'a> Raw<'a> {
+    fn parse(data: &'a [u8]) -> Option<Raw<'a>> {
+        let end = data.find(b"\n\n").unwrap_or(data.len());
+        let (header, message) = (&data[..end], data.get(end + 2..).unwrap_or_default());
+        let (mut tree, mut parents, mut author, mut has_encoding) = (None, Vec::new(), None, false);
+        for line in header.split(|byte| *byte == b'\n') {
+            let Some((key, value)) = line.split_once_str(b" ") else { continue };
+            match key {
+                b"tree" => tree = ObjectId::from_hex(value).ok(),
+                b"parent" => parents.push(ObjectId::from_hex(value).ok()?),
+                b"author" if author.is_none() => author = Some(value),
+                b"encoding" => has_encoding = true,
+                _ => {}
+            }
+        }
+        Some(Raw { tree: tree?, parents, author: author?, has_encoding, message })
+    }
+
+    /// The commit that git makes of it on another parent: author and message as they are, signatures dropped.
+    fn onto(&self, tree: ObjectId, parent: ObjectId, identity: &Identity) -> Vec<u8> {
+        let mut commit = format!("tree {tree}\nparent {parent}\nauthor ").into_bytes();
+        commit.extend_from_slice(self.author);
+        commit.extend_from_slice(b"\ncommitter ");
+        commit.extend_from_slice(&identity.line());
+        commit.extend_from_slice(b"\n\n");
+        commit.extend_from_slice(self.message);
+        commit
+    }
+}
+
+impl Identity {
+    /// As a commit has it: `Name <email> <seconds> <zone>`, without what git strips from the ends of names.
+    fn line(&self) -> Vec<u8> {
+        let is_crud = |byte: &u8| *byte <= 32 || b".,:;<>\"\\'".contains(byte);
+        let trimmed = |text: &BString| -> Vec<u8> {
+            let start = text.iter().position(|byte| !is_crud(byte)).unwrap_or(text.len());
+            let end = text.iter().rposition(|byte| !is_crud(byte)).map_or(start, |at| at + 1);
+            text[start..end].iter().copied().filter(|byte| !b"<>\n".contains(byte)).collect()
+        };
+        let mut line = trimmed(&self.signature.name);
+        line.extend_from_slice(b" <");
+        line.extend_from_slice(&trimmed(&self.signature.email));
+        line.extend_from_slice(format!("> {}", self.signature.time).as_bytes());
+        line
+    }
+}

@@ -1,0 +1,76 @@
+//! Which commits a rebase replays.
+
+use super::landed::Key;
+use crate::error::{Context, Result};
+use crate::git::Repo;
+use crate::session::ObjectId;
+
+/// What is asked: a branch, its base tip, the fork it was recorded to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Where the base stands.
+    pub base_tip: ObjectId,
+    /// Where the branch stands.
+    pub tip: ObjectId,
+    /// The base's commit that it started from.
+    pub fork: Option<ObjectId>,
+}
+
+/// How a branch stands to its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Own {
+    /// The base tip is in the branch.
+    UpToDate,
+    /// The branch is in the base tip.
+    Behind,
+    /// A chain of commits, oldest first, each with the key of its change; where the histories part.
+    Chain {
+        /// The commits and their keys.
+        commits: Vec<(ObjectId, Key)>,
+        /// The newest commit of the chain's history that is the base's or the fork's.
+        below: ObjectId,
+        /// Whether the base tip is in the branch all the same.
+        is_current: bool,
+    },
+    /// A merge or a beginning is among them: git has to list them.
+    Mixed,
+    /// There is no history in common.
+    Unrelated,
+}
+
+impl Repo {
+    /// How a branch stands to its base. `wants_chain` where that is asked of a branch that is up to date, too.
+    ///
+    /// # Errors
+    /// Refused, if history cannot be read.
+    pub fn own_chain(&self, question: Question, wants_chain: bool) -> Result<Own> {
+        let Question { base_tip, tip, fork } = question;
+        let unreadable = || "History could not be read.";
+        let meet = |a: ObjectId, b: ObjectId| -> Result<Option<ObjectId>> {
+            Ok(self.inner.merge_base(a, b).or_refuse(unreadable)?.map(gix::Id::detach))
+        };
+        let Some(base) = meet(tip, base_tip)? else { return Ok(Own::Unrelated) };
+        let is_current = base == base_tip;
+        if is_current && !wants_chain {
+            return Ok(Own::UpToDate);
+        }
+        if base == tip && !is_current {
+            return Ok(Own::Behind);
+        }
+        let mut stops = vec![base];
+        if let Some(fork) = fork.filter(|fork| *fork != base && self.has_object(*fork)) {
+            stops.extend(meet(tip, fork)?);
+        }
+        let mut commits = Vec::new();
+        let mut at = tip;
+        while !stops.contains(&at) {
+            let commit = self.inner.find_commit(at).or_refuse(unreadable)?;
+            let parents: Vec<ObjectId> = commit.parent_ids().map(gix::Id::detach).collect();
+            let [parent] = parents.as_slice() else { return Ok(Own::Mixed) };
+            commits.push((at, self.change_key(at)?));
+            at = *parent;
+        }
+        commits.reverse();
+        Ok(Own::Chain { commits, below: at, is_current })
+    }
+}

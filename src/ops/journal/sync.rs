@@ -1,0 +1,168 @@
+//! The steps by which a session is put onto its base: claim, branch with worktree, record. Where git does the rebase
+//! itself the claim is held around it.
+
+use crate::error::{Context as _, Error, Result};
+use crate::git::{Edit, Repo};
+use crate::ops::Context;
+use crate::ops::journal::base::{self, Advanced, BaseStep};
+use crate::ops::journal::{self, Plan};
+use crate::session::record::LastSync;
+use crate::session::{Base, EventKind, Name, ObjectId, Timestamp};
+use crate::store::pending::Pending;
+use crate::store::{Writer, record, retry};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// How a session moves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SyncStep {
+    /// The session.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// What the event says.
+    pub what: String,
+    /// The base tip it is put onto: the fork from then on.
+    pub onto: String,
+    /// Whether git does it, so that the new tip is not known beforehand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_git: bool,
+    /// Its branch and worktree; of what git does, both ends are the old tip.
+    pub unit: BaseStep,
+    /// The base, where it is another one from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+}
+
+impl SyncStep {
+    fn name(&self) -> Result<Name> {
+        Name::parse(&self.name)
+    }
+
+    fn id(&self) -> Result<ObjectId> {
+        ObjectId::from_hex(self.id.as_bytes()).or_refuse(|| "The plan names no session.")
+    }
+
+    fn old(&self) -> Option<ObjectId> {
+        self.unit.old.as_ref().and_then(|id| ObjectId::from_hex(id.as_bytes()).ok())
+    }
+}
+
+/// Claims the session. `holds` are commits that must not be pruned meanwhile.
+///
+/// # Errors
+/// Contended, if somebody is at work on it or has ended it.
+pub fn claim(repo: &Repo, writer: &Writer, step: &SyncStep, holds: Vec<ObjectId>) -> Result<Pending> {
+    let (name, id) = (step.name()?, step.id()?);
+    let mut claims = journal::claim(repo, writer, &[(name.pending(), Plan::Sync(step.clone()), holds)])?;
+    let claim = claims.pop().ok_or_else(|| Error::bug("One claim was wanted."))?;
+    let lives = record::find(repo, &name)?.is_some_and(|loaded| loaded.id() == id);
+    if lives {
+        return Ok(claim);
+    }
+    release(repo, &claim)?;
+    Err(Error::contended(format!("The session '{name}' has ended or was renamed at the same moment.")))
+}
+
+/// Gives a claim up, nothing changed.
+///
+/// # Errors
+/// Refused or contended.
+pub fn release(repo: &Repo, claim: &Pending) -> Result<()> {
+    retry(|| repo.transact(&[claim.release()], "session: take back"))
+}
+
+/// Moves branch and worktree, up to the commit point. If nothing has moved the claim is given up.
+///
+/// # Errors
+/// Refused or contended.
+pub fn advance<'a>(repo: &'a Repo, writer: &Writer, claim: &Pending, step: &SyncStep) -> Result<Advanced<'a>> {
+    // As `git rebase` writes it.
+    let message = format!("rebase (finish): {} onto {}", step.unit.branch, step.onto);
+    base::advance(repo, writer, claim, &step.unit, &message).map_err(|error| {
+        let now = repo.ref_id(&claim.reference).ok().flatten();
+        let is_staged = step
+            .unit
+            .git_dir
+            .as_ref()
+            .zip(step.unit.operation.as_ref())
+            .is_some_and(|(dir, operation)| super::worktree::stage_of(Path::new(dir), operation).exists());
+        if now != Some(claim.commit) || is_staged {
+            return error.hint("The next command that writes completes it or takes it back.");
+        }
+        match release(repo, claim) {
+            Ok(()) => error,
+            Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
+        }
+    })
+}
+
+/// The record says where the session stands now; the claim is given up in the same transaction.
+///
+/// # Errors
+/// Refused or contended; the claim stays then, and the next command completes it.
+pub fn conclude(repo: &Repo, writer: &Writer, claim: &Pending, step: &SyncStep, tip: ObjectId) -> Result<()> {
+    let (name, id) = (step.name()?, step.id()?);
+    retry(|| {
+        let Some(before) = record::find(repo, &name)?.filter(|loaded| loaded.id() == id) else {
+            return repo.transact(&[claim.release()], "session: synced");
+        };
+        let mut record = before.record.clone();
+        if let Some(base) = &step.base {
+            record.base = base.clone();
+        }
+        record.base.fork.clone_from(&step.onto);
+        let time = Timestamp(writer.identity.seconds()).rfc3339();
+        record.last_sync = Some(LastSync { time, onto: step.onto.clone(), rest: toml::Table::new() });
+        let mut event = writer.event(&name, EventKind::Synced, step.what.clone());
+        event.branch_tip = Some(tip);
+        if let Some(old) = step.old() {
+            event.trailers.push(("Session-From".into(), old.to_string()));
+        }
+        event.trailers.push(("Session-To".into(), tip.to_string()));
+        event.trailers.push(("Session-Base".into(), record.base.reference.clone()));
+        let next = writer.next(repo, &before, &record, &event)?;
+        let edits = [Edit::update(name.reference(), before.head, next), claim.release()];
+        repo.transact(&edits, &event.subject())
+    })
+}
+
+/// Takes back or completes what was interrupted.
+///
+/// # Errors
+/// Refused, if it cannot be mended; the claim stays then.
+pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &SyncStep) -> Result<String> {
+    let repo = &ctx.repo;
+    let name = &step.name;
+    let taken_back = || format!("Took back the interrupted `sync` of '{name}'.");
+    if step.by_git {
+        let git_dir = step.unit.git_dir.as_ref().map(Path::new);
+        let worktree = git_dir.and_then(|dir| repo.worktree_at_git_dir(dir)).filter(|worktree| !worktree.is_missing);
+        if let Some(worktree) = worktree.filter(|worktree| worktree.operation() == Some("rebase")) {
+            repo.git_in(&worktree.path).args(["rebase", "--abort"]).run_ok()?;
+        }
+        return match repo.ref_id(&step.unit.branch)? {
+            Some(tip) if Some(tip) != step.old() => {
+                conclude(repo, writer, claim, step, tip)?;
+                Ok(format!("Completed the interrupted `sync` of '{name}'."))
+            }
+            _ => {
+                release(repo, claim)?;
+                Ok(taken_back())
+            }
+        };
+    }
+    let mended = base::mend(repo, claim, &step.unit)?;
+    if !mended.has_moved {
+        release(repo, claim)?;
+        return Ok(taken_back());
+    }
+    let tip = ObjectId::from_hex(step.unit.new.as_bytes()).or_refuse(|| "The plan names no commit.")?;
+    conclude(repo, writer, claim, step, tip)?;
+    Ok(if mended.has_followed {
+        format!("Completed the interrupted `sync` of '{name}'.")
+    } else {
+        format!("The branch of '{name}' has moved; its worktree has not followed.")
+    })
+}

@@ -1,0 +1,381 @@
+//! Doing what was planned: several groups at a time, in a group one session after the other.
+
+use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan, Synced};
+use crate::error::{Error, Kind, Result};
+use crate::git::Repo;
+use crate::git::merge::Merged;
+use crate::ops::Context;
+use crate::ops::base::short_name;
+use crate::ops::journal;
+use crate::ops::journal::base::{Advanced, BaseStep};
+use crate::ops::journal::sync::{self as steps, SyncStep};
+use crate::session::ObjectId;
+use crate::store::Writer;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many sessions a worker moves before it looks back at them: each holds a directory open meanwhile.
+const AT_ONCE: usize = 64;
+
+/// Does it. `progress` is told how many of the sessions that move have.
+///
+/// # Errors
+/// Refused, if nothing could even begin. What goes wrong with one session is a row.
+pub fn execute(
+    ctx: &Context,
+    writer: &Writer,
+    plan: SyncPlan,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Synced> {
+    let SyncPlan { groups, options } = plan;
+    let total = groups.iter().flat_map(|group| &group.sessions).filter(|planned| planned.row.outcome.moves()).count();
+    let _held = if total > 0 || options.resolve { Some(journal::hold(&ctx.repo, writer)?) } else { None };
+    let workers = rayon::current_num_threads().min(groups.len()).max(1);
+    let repos = (0..workers).map(|_| ctx.repo.another()).collect::<Result<Vec<_>>>()?;
+    let queue = Mutex::new(groups.into_iter());
+    let (rows, rewritten, done) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for repo in repos {
+            scope.spawn(|| {
+                let repo = repo;
+                let worker = Worker { repo: &repo, writer, options: &options };
+                let tell = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+                loop {
+                    let mut batch = Vec::new();
+                    while batch.iter().map(|group: &Group| group.sessions.len()).sum::<usize>() < AT_ONCE {
+                        let next = queue.lock().ok().and_then(|mut queue| queue.next());
+                        match next {
+                            Some(group) => batch.push(group),
+                            None => break,
+                        }
+                    }
+                    if batch.is_empty() {
+                        break;
+                    }
+                    let (batch_rows, batch_rewritten) = worker.run(batch, &tell);
+                    if let (Ok(mut rows), Ok(mut rewritten)) = (rows.lock(), rewritten.lock()) {
+                        rows.extend(batch_rows);
+                        rewritten.extend(batch_rewritten);
+                    }
+                }
+            });
+        }
+    });
+    let mut rows: Vec<Row> = rows.into_inner().unwrap_or_default();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut warnings = Vec::new();
+    if let Err(error) = copy_notes(&ctx.repo, &rewritten.into_inner().unwrap_or_default()) {
+        warnings.push(format!("The notes of the old commits were not copied: {}.", error.one_line()));
+    }
+    Ok(Synced { operation: writer.operation.clone(), rows, warnings })
+}
+
+type Pairs = Vec<(ObjectId, ObjectId)>;
+
+/// `notes.rewriteRef`, as git reads it.
+fn copy_notes(repo: &Repo, rewritten: &Pairs) -> Result<()> {
+    let is_asked = std::env::var_os("GIT_NOTES_REWRITE_REF").is_some() || repo.setting("notes.rewriteRef").is_some();
+    if rewritten.is_empty() || !is_asked {
+        return Ok(());
+    }
+    let pairs: String = rewritten.iter().map(|(old, new)| format!("{old} {new}\n")).collect();
+    repo.git().args(["notes", "copy", "--stdin", "--for-rewrite=rebase"]).input(pairs).run_ok().map(drop)
+}
+
+/// One thread's work.
+struct Worker<'a> {
+    repo: &'a Repo,
+    writer: &'a Writer,
+    options: &'a Options,
+}
+
+/// A session past its commit point.
+struct Moved<'a> {
+    group: usize,
+    at: usize,
+    step: SyncStep,
+    advanced: Advanced<'a>,
+    tip: ObjectId,
+}
+
+impl Worker<'_> {
+    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<Row>, Pairs) {
+        let mut moved = Vec::new();
+        let mut rewritten = Pairs::new();
+        for (g, group) in batch.iter_mut().enumerate() {
+            let moves = group.sessions.iter().any(|planned| matches!(planned.action, Action::Move { .. }));
+            let stored = if moves { self.repo.store_objects(&group.objects) } else { Ok(()) };
+            group.objects = crate::git::replay::Objects::default();
+            for at in 0..group.sessions.len() {
+                let (below, rest) = group.sessions.split_at_mut(at);
+                let Some(planned) = rest.first_mut() else { continue };
+                let parent = planned.parent.and_then(|at| below.get(at));
+                if self.options.resolve && planned.row.outcome == Outcome::Conflict {
+                    self.resolve(planned, parent);
+                    continue;
+                }
+                if !planned.row.outcome.moves() {
+                    continue;
+                }
+                let is_stuck =
+                    parent.is_some_and(|parent| parent.row.outcome != Outcome::UpToDate && !parent.row.outcome.moves());
+                if is_stuck {
+                    block(planned, parent);
+                    continue;
+                }
+                let begun = match &stored {
+                    Err(error) => Err(Error::refused(error.one_line())),
+                    Ok(()) => self.begin(planned, parent),
+                };
+                match begun {
+                    Ok(Some((step, advanced, tip))) => moved.push(Moved { group: g, at, step, advanced, tip }),
+                    Ok(None) => tell(),
+                    Err(error) => give_up(planned, &error),
+                }
+            }
+        }
+        for Moved { group, at, step, advanced, tip } in moved {
+            let planned = &mut batch[group].sessions[at];
+            match self.conclude(&step, advanced, tip) {
+                Ok(true) => {
+                    if let Action::Move { rewritten: pairs, .. } = &planned.action {
+                        rewritten.extend(pairs);
+                    }
+                }
+                Ok(false) => {
+                    planned.row.outcome = Outcome::Skipped;
+                    planned.row.to = None;
+                    planned.row.obstacle = Some(Obstacle::new(
+                        Reason::Changed,
+                        "Its branch was put back at the same moment.",
+                        format!("git session sync {}", planned.session.name),
+                    ));
+                }
+                Err(error) => planned.row.notes.push(error.one_line()),
+            }
+            tell();
+        }
+        (batch.into_iter().flat_map(|group| group.sessions).map(|planned| planned.row).collect(), rewritten)
+    }
+
+    /// Up to the commit point; none where it is all done.
+    fn begin<'a>(
+        &'a self,
+        planned: &mut Planned,
+        parent: Option<&Planned>,
+    ) -> Result<Option<(SyncStep, Advanced<'a>, ObjectId)>> {
+        let from = planned.row.from.ok_or_else(|| Error::bug("A session without a branch was planned to move."))?;
+        if let Some(parent) = parent {
+            // What git has rebased, or somebody has moved since.
+            planned.row.onto = self.repo.ref_id(&parent.session.record.branch)?;
+            if let (Some(expected), Some(now)) = (parent.row.to, planned.row.onto)
+                && expected != now
+            {
+                return Err(Error::contended(format!("'{}' has moved at the same moment.", parent.session.name)));
+            }
+        }
+        let onto = planned.row.onto.ok_or_else(|| Error::bug("A session was planned to move nowhere."))?;
+        let to = match &planned.action {
+            Action::Nothing => return Ok(None),
+            Action::Move { to, .. } => *to,
+            Action::Merge => self.merge(planned, from, onto)?,
+            Action::ByGit => return self.by_git(planned, from, onto).map(|()| None),
+        };
+        let step = self.step(planned, from, to, onto, false);
+        let claim = steps::claim(self.repo, self.writer, &step, vec![from, to, onto])?;
+        let advanced = steps::advance(self.repo, self.writer, &claim, &step)?;
+        planned.row.to = Some(to);
+        Ok(Some((step, advanced, to)))
+    }
+
+    fn conclude(&self, step: &SyncStep, advanced: Advanced<'_>, tip: ObjectId) -> Result<bool> {
+        let (claim, holds) = advanced.look_back()?;
+        if !holds {
+            steps::release(self.repo, &claim)?;
+            return Ok(false);
+        }
+        steps::conclude(self.repo, self.writer, &claim, step, tip).map(|()| true)
+    }
+
+    fn step(&self, planned: &Planned, from: ObjectId, to: ObjectId, onto: ObjectId, by_git: bool) -> SyncStep {
+        let row = &planned.row;
+        let commits = |count: usize| format!("{count} commit{}", if count == 1 { "" } else { "s" });
+        let mut what = format!("onto {} at {}", row.onto_name, self.repo.short(onto));
+        match row.outcome {
+            Outcome::FastForwarded => what.push_str(", nothing of its own"),
+            Outcome::Merged => what.push_str(", merged"),
+            _ => what.push_str(&format!(", {}", commits(row.replayed))),
+        }
+        if row.dropped > 0 {
+            what.push_str(&format!(", {} dropped", row.dropped));
+        }
+        let git_dir = planned.worktree.as_ref().and_then(|tree| tree.git_dir.to_str().map(str::to_owned));
+        SyncStep {
+            name: planned.session.name.to_string(),
+            id: planned.session.id().to_string(),
+            what,
+            onto: onto.to_string(),
+            by_git,
+            unit: BaseStep {
+                branch: planned.session.record.branch.clone(),
+                old: Some(from.to_string()),
+                new: to.to_string(),
+                operation: git_dir.is_some().then(|| self.writer.operation.to_string()),
+                git_dir,
+            },
+            base: planned.new_base.clone(),
+        }
+    }
+
+    /// The merge commit that takes the base in.
+    fn merge(&self, planned: &Planned, from: ObjectId, onto: ObjectId) -> Result<ObjectId> {
+        let tree = match self.repo.merge(None, None, from, onto)? {
+            Merged::Clean(tree) => tree,
+            Merged::Conflict(_) => return Err(Error::contended("It conflicts since a moment ago.")),
+        };
+        self.repo.commit_tree(tree, &[from, onto], merge_message(planned).as_bytes(), None)
+    }
+
+    /// git's own rebase or merge in the worktree, the claim held around it.
+    fn by_git(&self, planned: &mut Planned, from: ObjectId, onto: ObjectId) -> Result<()> {
+        let worktree = planned.worktree.clone().ok_or_else(|| Error::bug("git was to work in no worktree."))?;
+        let branch = planned.session.record.branch.clone();
+        let step = self.step(planned, from, from, onto, true);
+        let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
+        let git = || {
+            let git = self.repo.git_in(&worktree.path);
+            if planned.leaves_hooks_out { git.without_hooks() } else { git }
+        };
+        let is_as_planned = self
+            .repo
+            .worktree_at_git_dir(&worktree.git_dir)
+            .is_some_and(|now| now.branch().as_deref() == Some(branch.as_str()) && now.operation().is_none())
+            && self.repo.ref_id(&branch)? == Some(from);
+        if !is_as_planned {
+            steps::release(self.repo, &claim)?;
+            return Err(Error::contended("Its branch or worktree has changed at the same moment."));
+        }
+        let (command, verb) = if self.options.merge {
+            let message = merge_message(planned);
+            (git().args(["merge", "--quiet", "--no-edit", "-m", message.trim_end()]).arg(onto.to_string()), "merge")
+        } else {
+            (rebase(self.repo, git(), planned, from, onto, self.options)?, "rebase")
+        };
+        let output = command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run()?;
+        if !output.is_success() {
+            let paths = crate::git::status::changed_paths(&worktree.path).unwrap_or_default();
+            let stopped = self.repo.worktree_at_git_dir(&worktree.git_dir).and_then(|now| now.operation());
+            if stopped.is_some() {
+                git().args([verb, "--abort"]).run_ok()?;
+            }
+            steps::release(self.repo, &claim)?;
+            let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
+            let collisions: Vec<_> = paths.into_iter().filter(|change| is_unmerged(change.mark)).collect();
+            if collisions.is_empty() {
+                return Err(Error::refused("A hook or git itself said no.").because(output.stderr));
+            }
+            planned.row.outcome = Outcome::Conflict;
+            planned.row.collisions =
+                collisions.into_iter().map(|change| super::Collision::of_path(change.path)).collect();
+            return Ok(());
+        }
+        let tip = self.repo.ref_id(&branch)?.ok_or_else(|| Error::bug("The branch is gone after a rebase."))?;
+        planned.row.to = Some(tip);
+        steps::conclude(self.repo, self.writer, &claim, &step, tip)
+    }
+
+    /// Starts a rebase where one conflicts, and leaves it to whoever resolves it.
+    fn resolve(&self, planned: &mut Planned, parent: Option<&Planned>) {
+        let Some(worktree) = planned.worktree.clone() else {
+            planned
+                .row
+                .notes
+                .push(format!("`git session adopt {}` gives it a worktree to resolve in", planned.session.name));
+            return;
+        };
+        let onto = match parent {
+            Some(parent) => self.repo.ref_id(&parent.session.record.branch).ok().flatten(),
+            None => planned.row.onto,
+        };
+        let (Some(onto), Some(from)) = (onto, planned.row.from) else { return };
+        let git = self.repo.git_in(&worktree.path);
+        let git = if planned.leaves_hooks_out { git.without_hooks() } else { git };
+        let command = if self.options.merge {
+            Ok(git.args(["merge", "--no-edit", "-m", merge_message(planned).trim_end()]).arg(onto.to_string()))
+        } else {
+            rebase(self.repo, git, planned, from, onto, self.options)
+        };
+        let run = command.and_then(|command| command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run());
+        match run {
+            Ok(output) if output.is_success() => {
+                // `rerere` or a hook of the user's had the answer.
+                planned.row.outcome = if self.options.merge { Outcome::Merged } else { Outcome::Rebased };
+                planned.row.to = self.repo.ref_id(&planned.session.record.branch).ok().flatten();
+                planned.row.collisions.clear();
+            }
+            Ok(_) => planned.row.is_resolving = true,
+            Err(error) => planned.row.notes.push(error.one_line()),
+        }
+    }
+}
+
+/// The rebase that git would be asked for: onto the base tip, the fork in the base's history or not.
+fn rebase(
+    repo: &Repo,
+    git: crate::host::process::Command,
+    planned: &Planned,
+    from: ObjectId,
+    onto: ObjectId,
+    options: &Options,
+) -> Result<crate::host::process::Command> {
+    let mut command = git.args(["-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-fork-point"]);
+    if options.rebase_merges {
+        command = command.arg("--rebase-merges");
+    }
+    command = command.arg(if options.autostash { "--autostash" } else { "--no-autostash" });
+    let fork = planned.session.record.base.fork().filter(|fork| repo.has_object(*fork));
+    let is_plain = match fork {
+        Some(fork) => repo.is_ancestor(fork, onto)? || !repo.is_ancestor(fork, from)?,
+        None => true,
+    };
+    Ok(match fork.filter(|_| !is_plain) {
+        Some(fork) => command.arg("--onto").arg(onto.to_string()).arg(fork.to_string()),
+        None => command.arg(onto.to_string()),
+    })
+}
+
+fn merge_message(planned: &Planned) -> String {
+    let branch = planned.session.record.branch_short();
+    let from = &planned.row.onto_name;
+    let is_remote = from.as_str() != planned.base_now.short();
+    let what = if is_remote { "remote-tracking branch" } else { "branch" };
+    format!("Merge {what} '{}' into {branch}\n", short_name(from))
+}
+
+fn block(planned: &mut Planned, parent: Option<&Planned>) {
+    let name = parent.map_or_else(String::new, |parent| parent.session.name.to_string());
+    planned.row.outcome = Outcome::Blocked;
+    planned.row.to = None;
+    planned.row.obstacle = Some(Obstacle::new(
+        Reason::Parent,
+        format!("It stands on '{name}', which could not move."),
+        format!("git session sync {name}"),
+    ));
+}
+
+/// A session that changed since the plan was made is skipped; anything else is a failure. Either way it is as it was.
+fn give_up(planned: &mut Planned, error: &Error) {
+    planned.row.to = None;
+    let name = &planned.session.name;
+    let text = error.one_line();
+    if error.kind() == Kind::Contended || text.contains("in the way") {
+        let reason = if text.contains("in the way") { Reason::Untracked } else { Reason::Changed };
+        let reason = if text.contains("at work on") || text.contains("locked") { Reason::Busy } else { reason };
+        planned.row.outcome = Outcome::Skipped;
+        planned.row.obstacle = Some(Obstacle::new(reason, text, format!("git session sync {name}")));
+    } else {
+        planned.row.outcome = Outcome::Failed;
+        let remedy = error.hints().first().cloned();
+        planned.row.obstacle = Some(Obstacle { reason: None, sentence: text, remedy });
+    }
+}

@@ -1,0 +1,129 @@
+//! What speaks against moving a session, found without a merge: the first that holds.
+
+use crate::error::Result;
+use crate::git::worktrees::Head;
+use crate::git::{Repo, Worktree, hooks, status};
+use crate::ops::base::{Tip, short_name};
+use crate::ops::sync::{Obstacle, Options, Reason};
+use crate::session::{BString, ObjectId};
+use crate::store::Loaded;
+use crate::store::snapshot::BaseNow;
+
+/// The hooks that `git rebase` runs, and the one that an index write does.
+const HOOKS: [&str; 6] =
+    ["pre-rebase", "post-checkout", "prepare-commit-msg", "post-commit", "post-rewrite", "post-index-change"];
+
+/// And those of `git merge`.
+const MERGE_HOOKS: [&str; 4] = ["pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge"];
+
+/// What stands in the way of the worktree: nothing, or the first of what does.
+pub(super) fn worktree_obstacle(
+    session: &Loaded,
+    worktree: &Worktree,
+    is_twice: Option<&Worktree>,
+) -> Option<Obstacle> {
+    let place = worktree.path.display();
+    let name = &session.name;
+    if let Some(operation) = worktree.operation() {
+        return Some(Obstacle::new(
+            Reason::Operation,
+            format!("It is in the middle of a {operation}."),
+            match operation {
+                "bisect" => format!("git -C {place} bisect reset"),
+                _ => format!("git -C {place} {operation} --continue"),
+            },
+        ));
+    }
+    if worktree.is_missing {
+        return Some(Obstacle::new(
+            Reason::Missing,
+            format!("Its directory '{place}' is gone."),
+            format!("git session adopt {name}"),
+        ));
+    }
+    if worktree.is_busy() {
+        return Some(Obstacle::new(
+            Reason::Busy,
+            "Its index is locked: something is being written there.",
+            format!("git session sync {name}"),
+        ));
+    }
+    let short = session.record.branch_short();
+    if worktree.branch().as_deref() != Some(session.record.branch.as_str()) {
+        let on = match &worktree.head {
+            Head::Branch(other) => format!("on '{}'", short_name(other)),
+            _ => "on no branch".to_owned(),
+        };
+        return Some(Obstacle::new(
+            Reason::Detached,
+            format!("Its worktree is {on}, not on '{short}'."),
+            format!("git -C {place} switch {short}"),
+        ));
+    }
+    is_twice.map(|other| {
+        Obstacle::new(
+            Reason::CheckedOutTwice,
+            format!("'{short}' is checked out at '{}' as well.", other.path.display()),
+            format!("git -C {} switch --detach", other.path.display()),
+        )
+    })
+}
+
+/// What stands in the way of the base.
+pub(super) fn base_obstacle(base: &BaseNow, tip: &Tip) -> Option<Obstacle> {
+    tip.is_diverged.then(|| {
+        let short = base.short();
+        Obstacle::new(
+            Reason::BaseDiverged,
+            format!("'{short}' and its upstream have each what the other lacks."),
+            format!("git switch {short} && git pull --rebase"),
+        )
+    })
+}
+
+/// Tracked paths that are not as `HEAD` has them; none of a clean worktree.
+pub(super) fn dirty_paths(repo: &Repo, worktree: &Worktree, head: ObjectId) -> Result<Vec<BString>> {
+    if !repo.is_dirty(worktree, head)? {
+        return Ok(Vec::new());
+    }
+    let changed = status::changed_paths(&worktree.path)?;
+    Ok(changed.into_iter().filter(|change| change.mark != *b"??").map(|change| change.path).collect())
+}
+
+/// The refusal of uncommitted changes.
+pub(super) fn dirty_obstacle(session: &Loaded, paths: &[BString]) -> Obstacle {
+    let files = if paths.len() == 1 { "1 file".to_owned() } else { format!("{} files", paths.len()) };
+    Obstacle::new(
+        Reason::Dirty,
+        format!("There are uncommitted changes in {files}."),
+        format!("git session sync {} --autostash", session.name),
+    )
+}
+
+/// Why git has to do it itself, where it has: signatures, and hooks that the program does not run.
+pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Options) -> Result<Option<&'static str>> {
+    if repo.switch("commit.gpgSign")?.unwrap_or(false) {
+        return Ok(Some("commits are signed"));
+    }
+    if options.merge {
+        let has = worktree.is_some_and(|worktree| has_hook(repo, worktree, &MERGE_HOOKS));
+        return Ok(has.then_some("hooks run"));
+    }
+    if repo.setting("commit.cleanup").is_some() {
+        return Ok(Some("commit.cleanup is set"));
+    }
+    let encoding = repo.setting("i18n.commitEncoding");
+    if encoding.is_some_and(|encoding| !["utf-8", "utf8"].contains(&encoding.to_ascii_lowercase().as_str())) {
+        return Ok(Some("i18n.commitEncoding is set"));
+    }
+    Ok(worktree.is_some_and(|worktree| has_hook(repo, worktree, &HOOKS)).then_some("hooks run"))
+}
+
+fn has_hook(repo: &Repo, worktree: &Worktree, names: &[&str]) -> bool {
+    names.iter().any(|name| hooks::would_run(repo, &worktree.path, name))
+}
+
+/// Hooks of the branch itself that do not run.
+pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
+    HOOKS.iter().chain(&MERGE_HOOKS).any(|name| hooks::is_left_out(repo, &worktree.path, name))
+}
