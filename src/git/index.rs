@@ -62,7 +62,8 @@ impl Repo {
         if verdict == Verdict::Never {
             return Ok(None);
         }
-        let converted = if verdict == Verdict::PerPath { self.converted_paths(&ours)? } else { Vec::new() };
+        let every = ours.entries().iter().map(|entry| (entry.path(&ours), entry.mode));
+        let converted = if verdict == Verdict::PerPath { self.converted_paths(&ours, every)? } else { Vec::new() };
         let refuse_crlf = verdict != Verdict::Always;
 
         let mut jobs = Vec::with_capacity(ours.entries().len());
@@ -263,16 +264,20 @@ impl Repo {
         ["smudge", "clean", "process"].iter().any(|key| self.setting(&format!("filter.{driver}.{key}")).is_some())
     }
 
-    /// For each entry of an index, whether its attributes make git write other bytes than the blob's.
-    fn converted_paths(&self, index: &gix::index::File) -> Result<Vec<bool>> {
+    /// For each path, whether its attributes, as the index has them, make git write other bytes than the blob's.
+    fn converted_paths<'a>(
+        &self,
+        index: &gix::index::File,
+        paths: impl Iterator<Item = (&'a gix::bstr::BStr, Mode)>,
+    ) -> Result<Vec<bool>> {
         let failed = || "The attributes could not be read.";
         let source = gix::worktree::stack::state::attributes::Source::IdMapping;
         let mut stack = self.inner.attributes_only(index, source).or_refuse(failed)?;
         let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
-        let mut converted = Vec::with_capacity(index.entries().len());
+        let mut converted = Vec::new();
         let mut drivers = std::collections::HashMap::new();
-        for entry in index.entries() {
-            let platform = stack.at_entry(entry.path(index), Some(entry.mode)).or_refuse(failed)?;
+        for (path, mode) in paths {
+            let platform = stack.at_entry(path, Some(mode)).or_refuse(failed)?;
             platform.matching_attributes(&mut matches);
             converted.push(matches.iter_selected().any(|found| {
                 use gix::attrs::StateRef;

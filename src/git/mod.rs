@@ -29,6 +29,7 @@ pub struct Repo {
     inner: gix::Repository,
     backend: refs::Backend,
     common_dir: PathBuf,
+    blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -78,7 +79,7 @@ impl Repo {
         inner.object_cache_size_if_unset(16 * 1024 * 1024);
         let common_dir = absolute(inner.common_dir())?;
         let backend = refs::Backend::of(&inner, &common_dir);
-        Ok(Repo { inner, backend, common_dir })
+        Ok(Repo { inner, backend, common_dir, blobs: std::sync::Arc::default() })
     }
 
     /// The directory that all worktrees share: `.git` of the main worktree, or the bare repository.
@@ -193,6 +194,7 @@ impl Repo {
     /// # Errors
     /// Refused, if it cannot be opened again.
     pub fn another(&self) -> Result<Repo> {
-        Repo::of(self.inner.clone())
+        let another = Repo::of(self.inner.clone())?;
+        Ok(Repo { blobs: std::sync::Arc::clone(&self.blobs), ..another })
     }
 }

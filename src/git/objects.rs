@@ -5,7 +5,15 @@ use crate::git::Repo;
 use crate::session::{ObjectId, Timestamp};
 use gix::bstr::{BString, ByteSlice};
 use gix::objs::tree::EntryKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Blobs that were read once.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    found: HashMap<ObjectId, Arc<Vec<u8>>>,
+    size: usize,
+}
 
 /// A commit taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +73,26 @@ impl Repo {
     pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>> {
         let mut blob = self.inner.find_blob(id).or_refuse(|| format!("The blob {id} could not be read."))?;
         Ok(blob.take_data())
+    }
+
+    /// The bytes of a blob, kept for whoever asks next while there is room: worktrees that move together get the same
+    /// files.
+    ///
+    /// # Errors
+    /// Refused, if there is no such blob.
+    pub fn blob_shared(&self, id: ObjectId) -> Result<Arc<Vec<u8>>> {
+        const ROOM: usize = 64 * 1024 * 1024;
+        if let Some(found) = self.blobs.lock().ok().and_then(|blobs| blobs.found.get(&id).cloned()) {
+            return Ok(found);
+        }
+        let bytes = Arc::new(self.blob(id)?);
+        if let Ok(mut blobs) = self.blobs.lock()
+            && blobs.size + bytes.len() <= ROOM
+            && blobs.found.insert(id, Arc::clone(&bytes)).is_none()
+        {
+            blobs.size += bytes.len();
+        }
+        Ok(bytes)
     }
 
     /// The blob at a path of a tree; none if the path is not there or no file.

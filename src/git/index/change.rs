@@ -1,6 +1,6 @@
 //! What a worktree's files and index become when its branch moves from one commit to another.
 
-use super::{Verdict, entry_of_stat, is_dangerous};
+use super::{Verdict, entry_of_stat, is_dangerous, is_settled, stat_of_entry};
 use crate::error::{Context, Error, Result};
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
 use crate::git::{Repo, hooks};
@@ -61,6 +61,15 @@ impl Index {
                 && entry.id == side.id
                 && entry.mode == mode_of(side.kind)
                 && !entry.flags.intersects(hidden))
+    }
+
+    /// Whether the file that the system describes so is, as far as git can tell, what the index has at that path.
+    pub fn vouches_for(&self, path: &BStr, stat: &Stat) -> bool {
+        let written = self.file.timestamp();
+        let written = (written.unix_seconds(), written.nanoseconds());
+        self.file.entry_by_path(path).is_some_and(|entry| {
+            stat.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, written)
+        })
     }
 
     /// Whether it is of the plain sort: whole, merged, without the caches that something else keeps up to date.
@@ -149,17 +158,11 @@ impl Repo {
     /// # Errors
     /// Refused, with git's words.
     pub fn changes_between(&self, old: ObjectId, new: ObjectId) -> Result<Option<Vec<Change>>> {
-        let (old, new) = (old.to_string(), new.to_string());
-        let output = self.git().args(["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", &old, &new]);
-        let output = output.run_ok()?;
-        let mut fields = output.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+        let (old, new) = (self.commit(old)?.tree, self.commit(new)?.tree);
         let mut changes = Vec::new();
-        while let (Some(facts), Some(path)) = (fields.next(), fields.next()) {
-            let facts: Vec<&[u8]> = facts.split(|byte| *byte == b' ').collect();
-            let [old_mode, new_mode, old_id, new_id, _] = facts.as_slice() else { return Ok(None) };
-            let old_mode = old_mode.strip_prefix(b":").unwrap_or(old_mode);
-            let (Some(old), Some(new)) = (side(old_mode, old_id), side(new_mode, new_id)) else { return Ok(None) };
-            changes.push(Change { path: path.into(), old, new });
+        for (path, old, new) in self.differing_leaves(old, new)? {
+            let (Some(old), Some(new)) = (side(old), side(new)) else { return Ok(None) };
+            changes.push(Change { path, old, new });
         }
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Some(changes))
@@ -194,63 +197,51 @@ impl Repo {
         let is_below = |path: &[u8], others: &HashSet<&[u8]>| parents(path).any(|parent| others.contains(parent));
         let flips =
             added.iter().any(|path| is_below(path, &deleted)) || deleted.iter().any(|path| is_below(path, &added));
-        if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes, new)? {
+        if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes)? {
             return Ok(None);
         }
         Ok(Some(changes))
     }
 
-    /// Whether the attributes that the new commit has are those that git would go by, and leave these paths alone.
-    fn attributes_are_in_force(
-        &self,
-        worktree: &Worktree,
-        index: &Index,
-        changes: &[Change],
-        new: ObjectId,
-    ) -> Result<bool> {
-        let tree = self.commit(new)?.tree;
-        let target = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+    /// Whether the attributes that the new commit has, which changes none of their files, are those that git would go by,
+    /// and leave these paths alone.
+    fn attributes_are_in_force(&self, worktree: &Worktree, index: &Index, changes: &[Change]) -> Result<bool> {
         let folders: HashSet<&[u8]> =
             changes.iter().flat_map(|change| parents(&change.path)).chain([&b""[..]]).collect();
         for folder in folders {
             let mut path = BString::from(folder);
             path.extend_from_slice(if folder.is_empty() { b".gitattributes" } else { b"/.gitattributes" });
             let place = worktree.path.join(path_of_bytes(&path));
-            let tracked = target.entry_by_path(path.as_ref());
-            let has_same = match tracked {
-                Some(entry) => index.has(path.as_ref(), Some(Side { kind: Kind::File, id: entry.id })),
-                None => index.has(path.as_ref(), None),
+            let tracked = index.file.entry_by_path(path.as_ref());
+            let is_same = match (place.symlink_metadata(), tracked) {
+                (Err(_), None) => true,
+                (Ok(meta), Some(entry)) if meta.is_file() => {
+                    index.has(path.as_ref(), Some(Side { kind: Kind::File, id: entry.id }))
+                        && std::fs::read(&place)
+                            .is_ok_and(|bytes| self.id_of_blob(&bytes).is_ok_and(|id| id == entry.id))
+                }
+                _ => false,
             };
-            let is_same = has_same
-                && match (place.symlink_metadata(), tracked) {
-                    (Err(_), None) => true,
-                    (Ok(meta), Some(entry)) if meta.is_file() => {
-                        std::fs::read(&place).is_ok_and(|bytes| self.id_of_blob(&bytes).is_ok_and(|id| id == entry.id))
-                    }
-                    _ => false,
-                };
             if !is_same {
                 return Ok(false);
             }
         }
-        match self.attributes_allow_copy(&target, &target)? {
+        match self.attributes_allow_copy(&index.file, &index.file)? {
             Verdict::Always => Ok(true),
             Verdict::Never => Ok(false),
             Verdict::UnlessCrlf => self.have_no_crlf(changes),
             Verdict::PerPath => {
                 // Of a path that goes nothing is written; the check that it is the old blob does for it.
-                let converted = self.converted_paths(&target)?;
-                let touched: HashSet<&BStr> = changes.iter().map(|change| change.path.as_ref()).collect();
-                let mut entries = target.entries().iter().zip(converted);
-                Ok(!entries.any(|(entry, converted)| converted && touched.contains(entry.path(&target)))
-                    && self.have_no_crlf(changes)?)
+                let written =
+                    changes.iter().filter_map(|change| Some((change.path.as_ref(), mode_of(change.new?.kind))));
+                Ok(!self.converted_paths(&index.file, written)?.contains(&true) && self.have_no_crlf(changes)?)
             }
         }
     }
 
     fn have_no_crlf(&self, changes: &[Change]) -> Result<bool> {
         for side in changes.iter().filter_map(|change| change.new).filter(|side| side.kind != Kind::Symlink) {
-            if self.blob(side.id)?.contains_str(b"\r\n") {
+            if self.blob_shared(side.id)?.contains_str(b"\r\n") {
                 return Ok(false);
             }
         }
@@ -276,16 +267,17 @@ impl Repo {
     }
 }
 
-/// One side of a raw difference: nothing, a file or link, or (none) something else.
-fn side(mode: &[u8], id: &[u8]) -> Option<Option<Side>> {
-    let kind = match mode {
-        b"000000" => return Some(None),
-        b"100644" => Kind::File,
-        b"100755" => Kind::Executable,
-        b"120000" => Kind::Symlink,
+/// One side of a difference: nothing, a file or link, or (none) something else.
+fn side(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<Option<Side>> {
+    use gix::objs::tree::EntryKind;
+    let Some((mode, id)) = slot else { return Some(None) };
+    let kind = match (mode.kind(), mode.value()) {
+        (EntryKind::Blob, 0o100_644) => Kind::File,
+        (EntryKind::BlobExecutable, _) => Kind::Executable,
+        (EntryKind::Link, _) => Kind::Symlink,
         _ => return None,
     };
-    Some(Some(Side { kind, id: ObjectId::from_hex(id).ok()? }))
+    Some(Some(Side { kind, id }))
 }
 
 /// The directories above a path, nearest first.

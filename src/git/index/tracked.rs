@@ -9,7 +9,7 @@ use crate::git::status;
 use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::host::copy::Kind;
 use crate::host::exchange::Stat;
-use crate::session::ObjectId;
+use crate::session::{BString, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
 
 /// How many files are read before git is asked instead, which remembers what it finds out.
@@ -49,12 +49,9 @@ impl Repo {
             root.id == tree && root.num_entries.is_some_and(|count| count as usize == index.entries().len())
         });
         if !is_cached {
-            let unreadable = || format!("The tree {tree} could not be read.");
-            let wanted = self.inner.index_from_tree(&tree).or_refuse(unreadable)?;
-            let is_same = wanted.entries().len() == index.entries().len()
-                && wanted.entries().iter().zip(index.entries()).all(|(a, b)| {
-                    a.id == b.id && a.mode == b.mode && a.stage() == b.stage() && a.path(&wanted) == b.path(&index)
-                });
+            let mut at = 0;
+            let is_same =
+                self.is_in_index(&index, &mut at, tree, &mut BString::default())? && at == index.entries().len();
             if !is_same {
                 // Staged, unless it is only an intention to add, which git knows.
                 return Ok(Look::Unclear);
@@ -95,5 +92,40 @@ impl Repo {
             }
         }
         Ok(Look::Clean)
+    }
+
+    /// Whether the entries from `at` on are those of a tree, in its order, which is theirs; `at` is left behind the last.
+    fn is_in_index(
+        &self,
+        index: &gix::index::File,
+        at: &mut usize,
+        tree: ObjectId,
+        prefix: &mut BString,
+    ) -> Result<bool> {
+        let unreadable = || format!("The tree {tree} could not be read.");
+        let object = self.inner.find_object(tree).or_refuse(unreadable)?;
+        for entry in gix::objs::TreeRefIter::from_bytes(&object.data, self.hash_kind()) {
+            let entry = entry.or_refuse(unreadable)?;
+            let above = prefix.len();
+            prefix.extend_from_slice(entry.filename);
+            let is_same = if entry.mode.is_tree() {
+                prefix.push(b'/');
+                self.is_in_index(index, at, entry.oid.to_owned(), prefix)?
+            } else {
+                let found = index.entries().get(*at);
+                *at += 1;
+                found.is_some_and(|found| {
+                    *found.id == *entry.oid
+                        && found.mode.bits() == u32::from(entry.mode.value())
+                        && found.stage() == Stage::Unconflicted
+                        && found.path(index) == prefix.as_slice()
+                })
+            };
+            prefix.truncate(above);
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -9,14 +9,13 @@
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::{BString, ObjectId};
-use gix::objs::tree::{Entry, EntryMode};
-use std::collections::HashMap;
+use gix::objs::tree::{Entry, EntryMode, EntryRef};
 
 /// One entry of a tree.
-type Slot = Option<(EntryMode, ObjectId)>;
+pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
 
 /// The entries of a tree that differ between two, by name: before and after.
-type Differing = Vec<(BString, Slot, Slot)>;
+pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
 
 impl Repo {
     /// The tree that `ours` becomes by the change from `base` to `theirs`; all three are trees. None where git has to be
@@ -98,42 +97,87 @@ impl Repo {
             .collect()
     }
 
+    fn iterate<'a>(&self, data: &'a [u8]) -> Result<Vec<EntryRef<'a>>> {
+        let entries = gix::objs::TreeRefIter::from_bytes(data, self.hash_kind());
+        entries.collect::<std::result::Result<Vec<_>, _>>().or_refuse(|| "A tree could not be read.")
+    }
+
+    /// Most of two trees is the same: nothing is copied of what is.
     fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
-        let list = |tree: Option<ObjectId>| tree.map_or_else(|| Ok(Vec::new()), |tree| self.entries(tree));
-        let (before, after) = (list(a)?, list(b)?);
-        let mut differing = Vec::new();
-        let mut known: HashMap<BString, (EntryMode, ObjectId)> = HashMap::new();
-        // Most of two neighbouring trees is the same run of entries.
-        let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-        known.extend(after[same..].iter().map(|entry| (entry.filename.clone(), (entry.mode, entry.oid))));
-        for entry in &before[same..] {
-            let now = known.remove(&entry.filename);
-            let then = Some((entry.mode, entry.oid));
-            if now != then {
-                differing.push((entry.filename.clone(), then, now));
+        let unreadable = || "A tree could not be read.";
+        let read = |tree: Option<ObjectId>| -> Result<Option<gix::Object<'_>>> {
+            let tree = tree.filter(|tree| *tree != self.empty_tree());
+            tree.map(|tree| self.inner.find_object(tree).or_refuse(unreadable)).transpose()
+        };
+        let (before, after) = (read(a)?, read(b)?);
+        let (before, after) = (before.as_ref().map(|object| &*object.data), after.as_ref().map(|object| &*object.data));
+        let (before, after) = (self.iterate(before.unwrap_or_default())?, self.iterate(after.unwrap_or_default())?);
+        let (mut differing, mut at, mut other): (Differing, _, _) = (Vec::new(), 0, 0);
+        let slot = |entry: &EntryRef<'_>| Some((entry.mode, entry.oid.to_owned()));
+        loop {
+            let order = match (before.get(at), after.get(other)) {
+                (None, None) => break,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some(a), Some(b)) if a.filename == b.filename => std::cmp::Ordering::Equal,
+                (Some(a), Some(b)) => a.cmp(b),
+            };
+            match order {
+                std::cmp::Ordering::Equal => {
+                    let (a, b) = (&before[at], &after[other]);
+                    if a.oid != b.oid || a.mode != b.mode {
+                        differing.push((a.filename.to_owned(), slot(a), slot(b)));
+                    }
+                    (at, other) = (at + 1, other + 1);
+                }
+                std::cmp::Ordering::Less => {
+                    differing.push((before[at].filename.to_owned(), slot(&before[at]), None));
+                    at += 1;
+                }
+                std::cmp::Ordering::Greater => {
+                    differing.push((after[other].filename.to_owned(), None, slot(&after[other])));
+                    other += 1;
+                }
             }
         }
-        differing.extend(known.into_iter().map(|(name, now)| (name, None, Some(now))));
+        // A file that became a directory stands in two places.
+        differing.sort_by(|a, b| a.0.cmp(&b.0));
+        differing.dedup_by(|later, earlier| {
+            let is_same = later.0 == earlier.0;
+            if is_same {
+                earlier.1 = earlier.1.or(later.1);
+                earlier.2 = earlier.2.or(later.2);
+            }
+            is_same
+        });
         Ok(differing)
     }
 
-    /// The paths that differ between two trees, sorted; a tree against nothing gives all its paths.
+    /// The paths that differ between two trees, sorted.
     ///
     /// # Errors
     /// Refused, if a tree cannot be read.
     pub fn changed_between_trees(&self, a: ObjectId, b: ObjectId) -> Result<Vec<BString>> {
-        let mut paths = Vec::new();
-        self.collect_changed(Some(a), Some(b), &BString::default(), &mut paths)?;
+        let mut paths: Vec<BString> = self.differing_leaves(a, b)?.into_iter().map(|(path, _, _)| path).collect();
         paths.sort();
+        paths.dedup();
         Ok(paths)
     }
 
-    fn collect_changed(
+    /// What differs between two trees, whole trees left out: path, before and after. A file that became a directory is
+    /// there by itself and with what is below it.
+    pub(in crate::git) fn differing_leaves(&self, a: ObjectId, b: ObjectId) -> Result<Differing> {
+        let mut leaves = Vec::new();
+        self.collect_leaves(Some(a), Some(b), &BString::default(), &mut leaves)?;
+        Ok(leaves)
+    }
+
+    fn collect_leaves(
         &self,
         a: Option<ObjectId>,
         b: Option<ObjectId>,
         prefix: &BString,
-        paths: &mut Vec<BString>,
+        leaves: &mut Differing,
     ) -> Result<()> {
         if a == b {
             return Ok(());
@@ -142,13 +186,13 @@ impl Repo {
             let mut path = prefix.clone();
             path.extend_from_slice(&name);
             let tree = |slot: Slot| slot.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id);
-            let is_leaf = |slot: Slot| slot.is_some_and(|(mode, _)| !mode.is_tree());
-            if is_leaf(before) || is_leaf(after) {
-                paths.push(path.clone());
+            let leaf = |slot: Slot| slot.filter(|(mode, _)| !mode.is_tree());
+            if leaf(before).is_some() || leaf(after).is_some() {
+                leaves.push((path.clone(), leaf(before), leaf(after)));
             }
             if tree(before).is_some() || tree(after).is_some() {
                 path.push(b'/');
-                self.collect_changed(tree(before), tree(after), &path, paths)?;
+                self.collect_leaves(tree(before), tree(after), &path, leaves)?;
             }
         }
         Ok(())

@@ -45,6 +45,8 @@ pub(super) struct Follow<'a> {
     old: ObjectId,
     new: ObjectId,
     stage: PathBuf,
+    /// What the system said of each old file when the index could vouch for it.
+    seen: std::cell::RefCell<Vec<Option<Stat>>>,
 }
 
 /// Where an operation has its things.
@@ -63,7 +65,8 @@ impl<'a> Follow<'a> {
         let root = Root::open(&worktree.path)?;
         let stage = stage_of(&worktree.git_dir, operation);
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
-        Ok(Follow { repo, worktree, root, changes, branch, operation, old, new, stage })
+        let seen = std::cell::RefCell::new(vec![None; changes.len()]);
+        Ok(Follow { repo, worktree, root, changes, branch, operation, old, new, stage, seen })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -90,7 +93,7 @@ impl<'a> Follow<'a> {
             let Some(new) = change.new else { continue };
             let part = self.file(n, ".part");
             let failed = || format!("'{}' could not be written.", part.display());
-            exchange::stage(&part, new.kind, &self.repo.blob(new.id)?).or_refuse(failed)?;
+            exchange::stage(&part, new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
             std::fs::rename(&part, self.file(n, "")).or_refuse(failed)?;
         }
         Ok(())
@@ -157,13 +160,20 @@ impl<'a> Follow<'a> {
         if !index.is_plain() {
             return Ok(None);
         }
-        for change in &self.changes {
+        for (n, change) in self.changes.iter().enumerate() {
             let path = change.path.as_ref();
-            if change.old.is_none() && self.root.lstat(path)?.is_some() {
+            let found = self.root.lstat(path)?;
+            if change.old.is_none() && found.is_some() {
                 return Err(Error::refused(format!("'{path}' is in the way in '{place}'.")).hint("Move it aside."));
             }
-            if !index.has(path, change.old) || change.old.is_some() && self.in_tree(path)? != change.old {
+            if !index.has(path, change.old) {
                 return Ok(None);
+            }
+            let Some(old) = change.old else { continue };
+            match found.filter(|stat| kind_of(stat) == Some(old.kind) && index.vouches_for(path, stat)) {
+                Some(stat) => self.seen.borrow_mut()[n] = Some(stat),
+                None if self.in_tree(path)? != change.old => return Ok(None),
+                None => {}
             }
         }
         Ok(Some(index))
@@ -210,7 +220,7 @@ impl<'a> Follow<'a> {
 
     /// What came out must be the old blob, with no writer left on it.
     fn require_old(&self, n: usize, change: &Change) -> Result<()> {
-        if self.is_just(&self.file(n, ""), change.old)? {
+        if self.is_old(n, &self.file(n, ""), change)? {
             return Ok(());
         }
         let path = &change.path;
@@ -352,8 +362,9 @@ impl<'a> Follow<'a> {
             let name = name.to_string_lossy();
             let (number, kind) = name.split_once('.').unwrap_or((&name, ""));
             let change = number.parse().ok().and_then(|n: usize| self.changes.get(n));
+            let n = number.parse().unwrap_or(usize::MAX);
             if let Some(change) = change.filter(|_| kind != "part")
-                && !self.is_just(&file, change.old)?
+                && !self.is_old(n, &file, change)?
                 && !self.is_just(&file, change.new)?
             {
                 self.put_beside(&file, change)?;
@@ -436,13 +447,22 @@ impl<'a> Follow<'a> {
         Ok(at == Some(self.old))
     }
 
-    fn in_tree(&self, path: &BStr) -> Result<Option<Side>> {
-        let kind = match self.root.lstat(path)? {
-            Some(stat) if stat.is_symlink() => Kind::Symlink,
-            Some(stat) if stat.is_executable() => Kind::Executable,
-            Some(stat) if stat.is_file() => Kind::File,
-            _ => return Ok(None),
+    /// Whether a file of ours is the old one and nobody is writing it. The very file that the index vouched for, of the
+    /// same size and time, need not be read.
+    fn is_old(&self, n: usize, file: &Path, change: &Change) -> Result<bool> {
+        let seen = self.seen.borrow().get(n).copied().flatten();
+        let now = Stat::of(file).or_refuse(|| format!("'{}' could not be looked at.", file.display()))?;
+        let is_same = |seen: Stat, now: Stat| {
+            (seen.dev, seen.ino, seen.mode, seen.size, seen.mtime) == (now.dev, now.ino, now.mode, now.size, now.mtime)
         };
+        if seen.zip(now).is_some_and(|(seen, now)| is_same(seen, now)) {
+            return Ok(exchange::has_writer(file) != Some(true));
+        }
+        self.is_just(file, change.old)
+    }
+
+    fn in_tree(&self, path: &BStr) -> Result<Option<Side>> {
+        let Some(kind) = self.root.lstat(path)?.as_ref().and_then(kind_of) else { return Ok(None) };
         Ok(Some(Side { kind, id: self.repo.id_of_blob(&self.root.read(path)?)? }))
     }
 
@@ -470,6 +490,15 @@ pub(super) fn recover(
     match follow.put_index_in_place()? {
         Some(is_ours) => follow.put_away().map(|holds| holds && is_ours),
         None => Ok(false),
+    }
+}
+
+fn kind_of(stat: &Stat) -> Option<Kind> {
+    match stat {
+        stat if stat.is_symlink() => Some(Kind::Symlink),
+        stat if stat.is_executable() => Some(Kind::Executable),
+        stat if stat.is_file() => Some(Kind::File),
+        _ => None,
     }
 }
 
