@@ -13,6 +13,7 @@ pub mod manual;
 pub mod move_;
 pub mod path;
 pub mod rename;
+pub mod restore;
 pub mod set;
 pub mod shell_init;
 pub mod show;
@@ -153,6 +154,14 @@ pub(crate) fn session_names() -> Vec<clap_complete::engine::CompletionCandidate>
     let Ok(context) = Context::open() else { return Vec::new() };
     let Ok(names) = crate::ops::scope::names(&context) else { return Vec::new() };
     names.into_iter().map(|name| clap_complete::engine::CompletionCandidate::new(name.to_string())).collect()
+}
+
+/// Names of ended sessions, newest first, for completion.
+pub(crate) fn ended_names() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let Ok(names) = crate::ops::restore::ended_names(&context) else { return Vec::new() };
+    let candidate = |name: String| clap_complete::engine::CompletionCandidate::new(name);
+    names.into_iter().map(|(name, state)| candidate(name.to_string()).help(Some(state.as_str().into()))).collect()
 }
 
 /// Local branches, for completion.

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod list;
 pub mod relocate;
 pub mod removal;
+pub mod restore;
 pub mod scope;
 pub mod set;
 pub mod show;

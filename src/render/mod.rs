@@ -10,6 +10,7 @@ pub mod log;
 pub mod manual;
 pub mod paint;
 pub mod relocate;
+pub mod restore;
 pub mod show;
 pub mod template;
 

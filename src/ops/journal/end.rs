@@ -156,7 +156,8 @@ fn commit(
     }
     let ended = (|| {
         if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
-            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips };
+            let config = if step.deletes_branch { repo.branch_config(&step.branch)? } else { Vec::new() };
+            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips, config };
             keep::add(repo, writer, &kept)?;
         }
         end_record_and_branch(repo, writer, claim, step, name, id, salvage)
@@ -255,7 +256,8 @@ pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Wor
         return Ok(());
     }
     let place = worktree.path.to_str().map(str::to_owned);
-    let kept = Kept { name: session.name.clone(), id: session.id(), worktree: place, salvage: None, tips };
+    let (name, id) = (session.name.clone(), session.id());
+    let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
     keep::add(repo, writer, &kept).map(drop)
 }
 
@@ -327,7 +329,8 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         let tips = repo.only_in_reflogs(&[commit], kept.as_slice())?;
         if !tips.is_empty() {
             let name = Name::parse(&step.name)?;
-            let kept = Kept { name, id, worktree: step.worktree.clone(), salvage: None, tips };
+            let place = step.worktree.clone();
+            let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
             keep::add(repo, writer, &kept)?;
         }
     }
@@ -349,6 +352,7 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         worktree: step.worktree.clone(),
         salvage: Some(found.commit),
         tips: found.stages,
+        config: Vec::new(),
     };
     keep::add(repo, writer, &kept)?;
     Ok(Some(found.commit))

@@ -1,0 +1,73 @@
+//! Killed at any moment on the way back: `restore`, `undo` and `cleanup` are done or not done after the next command.
+
+use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
+use crate::support::Sandbox;
+
+fn many_files() -> Sandbox {
+    let r = Sandbox::new();
+    for n in 0..200 {
+        r.file(format!("d{}/f{n}.txt", n % 17), format!("file {n}\n").repeat(20));
+    }
+    r.commit("many files");
+    patiently(&r, &["create", "keeper"]).ok();
+    r
+}
+
+fn mended(r: &Sandbox, n: usize) {
+    patiently(r, &["set", "keeper", "--goal", &format!("after {n}")]).ok();
+}
+
+/// Work of each kind, different for each name.
+fn work(r: &Sandbox, name: &str) {
+    let s = r.session(name);
+    s.file("work.txt", format!("work of {name}\n")).commit(&format!("work of {name}"));
+    s.file("d0/f0.txt", format!("staged in {name}\n")).git("add d0/f0.txt").ok();
+    s.file("d1/f1.txt", format!("changed in {name}\n")).file("new.txt", format!("new in {name}\n"));
+}
+
+#[track_caller]
+fn has_its_work(r: &Sandbox, name: &str) {
+    let s = r.session(name);
+    assert_eq!(s.read("work.txt"), format!("work of {name}\n"));
+    assert_eq!(s.read("new.txt"), format!("new in {name}\n"));
+    s.git("status --porcelain").ok().stdout("M  d0/f0.txt\n M d1/f1.txt\n?? new.txt\n");
+    assert_eq!(s.git("show :d0/f0.txt").ok().text(), format!("staged in {name}\n"));
+}
+
+#[track_caller]
+fn is_gone(r: &Sandbox, name: &str) {
+    assert!(!r.has_rev(&format!("refs/heads/{name}")), "{name}: a branch is left");
+    assert!(!r.root().join(format!("repo-sessions/{name}")).exists(), "{name}: a directory is left");
+    let list = r.git("worktree list --porcelain").text();
+    assert!(!list.contains(&format!("/{name}\n")), "{name}: a worktree is left:\n{list}");
+}
+
+#[test]
+fn restore_killed_at_any_moment_brings_all_back_or_nothing() {
+    let r = many_files();
+    patiently(&r, &["create", "warm"]).ok();
+    work(&r, "warm");
+    patiently(&r, &["finish", "warm", "--abandon", "--yes"]).ok();
+    let most = time_of(|| r.git("session restore warm"));
+    let (mut back, mut ended) = (0, 0);
+    for (n, delay) in delays(16, most).enumerate() {
+        let name = format!("k{n}");
+        patiently(&r, &["create", &name]).ok();
+        work(&r, &name);
+        patiently(&r, &["finish", &name, "--abandon", "--yes"]).ok();
+        let running = start(&r, &["restore", &name]);
+        std::thread::sleep(delay);
+        running.kill();
+        mended(&r, n);
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            back += 1;
+        } else {
+            ended += 1;
+            is_gone(&r, &name);
+            patiently(&r, &["restore", &name]).ok();
+        }
+        has_its_work(&r, &name);
+    }
+    nothing_is_left_over(&r);
+    assert!(back > 0 && ended > 0, "the delays hit nothing: {back} back, {ended} ended");
+}
