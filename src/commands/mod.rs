@@ -17,6 +17,7 @@ pub mod restore;
 pub mod set;
 pub mod shell_init;
 pub mod show;
+pub mod undo;
 
 use crate::error::{Error, Exit, Result};
 use crate::ops::Context;
@@ -162,6 +163,22 @@ pub(crate) fn ended_names() -> Vec<clap_complete::engine::CompletionCandidate> {
     let Ok(names) = crate::ops::restore::ended_names(&context) else { return Vec::new() };
     let candidate = |name: String| clap_complete::engine::CompletionCandidate::new(name);
     names.into_iter().map(|(name, state)| candidate(name.to_string()).help(Some(state.as_str().into()))).collect()
+}
+
+/// Operations that may be undone, newest first, for completion.
+pub(crate) fn operation_ids() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let operations = crate::ops::Snapshot::read(&context.repo)
+        .and_then(|snapshot| crate::ops::undo::operations(&context, &snapshot))
+        .unwrap_or_default();
+    let what = |operation: &crate::ops::undo::Operation| {
+        operation.events.first().map(|found| render::harmless(&found.event.subject()).into())
+    };
+    operations
+        .iter()
+        .take(40)
+        .map(|one| clap_complete::engine::CompletionCandidate::new(one.id.short()).help(what(one)))
+        .collect()
 }
 
 /// Local branches, for completion.

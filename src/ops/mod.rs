@@ -16,6 +16,7 @@ pub mod scope;
 pub mod set;
 pub mod show;
 pub mod team;
+pub mod undo;
 
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, done};

@@ -69,7 +69,10 @@ pub struct Restored {
 /// Refused, if there is none.
 pub fn find(ctx: &Context, snapshot: &Snapshot, what: &str) -> Result<Loaded> {
     let all = done::all(&ctx.repo)?;
-    let named = all.iter().filter(|loaded| loaded.name.as_str() == what).max_by_key(|loaded| loaded.time);
+    let named = all
+        .iter()
+        .filter(|loaded| loaded.name.as_str() == what)
+        .max_by_key(|loaded| (loaded.time, ctx.repo.ref_touched(&done::reference(loaded.id()))));
     if let Some(found) = named {
         return Ok(found.clone());
     }
@@ -176,7 +179,10 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, ended: Loaded, rename: Option<&s
         }
         (_, None) => last_tip(ctx, &ended, &end, &mut warnings)?,
     };
-    let has_it = |tree: &&crate::git::Worktree| tree.branch().as_ref() == Some(&branch);
+    let had = end.trailer("Session-Worktree").map(PathBuf::from);
+    let has_it = |tree: &&crate::git::Worktree| {
+        tree.branch().as_ref() == Some(&branch) && (Some(&tree.path) != had.as_ref() || tree.tie.is_some())
+    };
     if let Some(tree) = snapshot.worktrees.iter().find(has_it) {
         let place = tree.path.display();
         return Err(other(
@@ -189,10 +195,9 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, ended: Loaded, rename: Option<&s
     record.state = before.record.state;
     record.merged_at.clone_from(&before.record.merged_at);
     record.branch.clone_from(&branch);
-    let had = end.trailer("Session-Worktree").map(PathBuf::from);
     let (worktree, here_from) = match had {
         None => (None, None),
-        Some(had) => match here(snapshot, &ended, &had)? {
+        Some(had) => match here(snapshot, &ended, &had, &branch)? {
             Some(from) => (Some(had), Some(from)),
             None => {
                 record.here = false;
@@ -257,10 +262,14 @@ fn last_tip(ctx: &Context, ended: &Loaded, end: &Event, warnings: &mut Vec<Strin
 }
 
 /// Of a session in a checkout that was there before: what that is on now, if it can be switched without losing anything.
-fn here(snapshot: &Snapshot, ended: &Loaded, had: &Path) -> Result<Option<String>> {
+fn here(snapshot: &Snapshot, ended: &Loaded, had: &Path, branch: &str) -> Result<Option<String>> {
     let Some(tree) = snapshot.worktrees.iter().find(|tree| tree.path == had && !tree.is_missing) else {
         return Ok(None);
     };
+    // A worktree that stayed when the session ended is on its branch still.
+    if tree.tie.is_none() && tree.branch().as_deref() == Some(branch) {
+        return Ok(Some(branch.to_owned()));
+    }
     if !(ended.record.here || tree.is_main())
         || snapshot.session_of(tree).is_some()
         || tree.operation().is_some()
@@ -320,6 +329,15 @@ pub fn step(ctx: &Context, writer: &Writer, plan: &RestorePlan, trailers: &[(Str
     }
     if let Some(salvage) = plan.salvage {
         event.trailers.push(("Session-Salvage".into(), salvage.to_string()));
+    }
+    let made = [
+        plan.makes_branch.then_some("branch"),
+        (plan.worktree.is_some() && plan.here_from.is_none()).then_some("worktree"),
+        plan.here_from.as_ref().filter(|from| **from != plan.branch).map(|_| "switch"),
+    ];
+    let made: Vec<&str> = made.into_iter().flatten().collect();
+    if !made.is_empty() {
+        event.trailers.push(("Session-Made".into(), made.join(" ")));
     }
     event.trailers.extend(trailers.iter().cloned());
     let record = writer.next(repo, &plan.ended, &plan.record, &event)?;

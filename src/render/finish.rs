@@ -104,10 +104,7 @@ pub fn done(done: &Finished, paint: Paint) -> String {
         ));
     }
     if done.outcome == State::Abandoned {
-        text.push_str(&format!(
-            "  {}\n",
-            paint.dim(&format!("and all of it with: git session restore {}", done.name))
-        ));
+        text.push_str(&format!("  {}\n", paint.dim(&format!("and all of it with: git session restore {}", done.name))));
     }
     for child in &done.children {
         let base = if done.outcome == State::Merged { &done.base } else { branch };

@@ -13,6 +13,7 @@ pub mod relocate;
 pub mod restore;
 pub mod show;
 pub mod template;
+pub mod undo;
 
 pub use paint::Paint;
 

@@ -71,3 +71,75 @@ fn restore_killed_at_any_moment_brings_all_back_or_nothing() {
     nothing_is_left_over(&r);
     assert!(back > 0 && ended > 0, "the delays hit nothing: {back} back, {ended} ended");
 }
+
+#[test]
+fn undo_of_a_create_killed_at_any_moment_is_done_or_not_done() {
+    let r = many_files();
+    patiently(&r, &["create", "warm"]).ok();
+    work(&r, "warm");
+    let most = time_of(|| r.git("session undo --yes"));
+    let (mut ended, mut live) = (0, 0);
+    for (n, delay) in delays(14, most).enumerate() {
+        let name = format!("k{n}");
+        r.tick();
+        patiently(&r, &["create", &name]).ok();
+        work(&r, &name);
+        let running = start(&r, &["undo", "--yes"]);
+        std::thread::sleep(delay);
+        running.kill();
+        r.tick();
+        mended(&r, n);
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            live += 1;
+        } else {
+            ended += 1;
+            is_gone(&r, &name);
+            patiently(&r, &["restore", &name]).ok();
+        }
+        has_its_work(&r, &name);
+    }
+    nothing_is_left_over(&r);
+    assert!(ended > 0 && live > 0, "the delays hit nothing: {ended} ended, {live} live");
+}
+
+#[test]
+fn undo_of_a_merge_killed_at_any_moment_is_done_or_not_done() {
+    let r = many_files();
+    let merged = |name: &str| {
+        r.tick();
+        patiently(&r, &["create", name]).ok();
+        r.session(name).file("d2/f2.txt", format!("merged in {name}\n")).commit(name);
+        r.tick();
+        patiently(&r, &["finish", name, "--merge"]).ok();
+    };
+    merged("warm");
+    let most = time_of(|| r.git("session undo --yes"));
+    let (mut back, mut ended) = (0, 0);
+    for (n, delay) in delays(14, most).enumerate() {
+        let name = format!("k{n}");
+        let before = (r.rev("main"), r.read("d2/f2.txt"));
+        merged(&name);
+        let running = start(&r, &["undo", "--yes"]);
+        std::thread::sleep(delay);
+        running.kill();
+        r.tick();
+        mended(&r, n);
+        r.git("status --porcelain").ok().stdout("");
+        if r.has_rev(&format!("refs/sessions/{name}")) {
+            back += 1;
+            assert_eq!((r.rev("main"), r.read("d2/f2.txt")), before, "{name} is back and its base is not");
+            assert_eq!(r.session(&name).read("d2/f2.txt"), format!("merged in {name}\n"));
+            r.session(&name).git("status --porcelain").ok().stdout("");
+        } else {
+            ended += 1;
+            assert_eq!(
+                r.read("d2/f2.txt"),
+                format!("merged in {name}\n"),
+                "{name} ended and its work is not in the base"
+            );
+            is_gone(&r, &name);
+        }
+    }
+    nothing_is_left_over(&r);
+    assert!(back > 0 && ended > 0, "the delays hit nothing: {back} back, {ended} ended");
+}

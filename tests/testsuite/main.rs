@@ -30,3 +30,4 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+mod undo;

@@ -46,6 +46,12 @@ pub struct EndStep {
     /// A checkout that was there before the session and stays: what it is switched to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub here_to: Option<String>,
+    /// git's own directory of a worktree that stays as it is, and is nobody's from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unties: Option<String>,
+    /// Further trailers of the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
 }
 
 /// What ending a session left.
@@ -227,6 +233,7 @@ fn end_record(
     if let Some(salvage) = salvage {
         event.trailers.push(("Session-Salvage".into(), salvage.to_string()));
     }
+    event.trailers.extend(step.trailers.iter().cloned());
     let mut record = before.record.clone();
     record.state = step.state;
     record.merged_at.clone_from(&step.merged_at);
@@ -400,6 +407,12 @@ fn complete(
             }
             super::create::remove_empty_parents(repo, &path);
         }
+    }
+    if let Some(git_dir) = &step.unties
+        && let Some(worktree) = repo.worktree_at_git_dir(Path::new(git_dir))
+        && worktree.tie.as_ref().map(Name::as_str) == Some(&step.name)
+    {
+        repo.untie(&worktree.git_dir)?;
     }
     if step.deletes_branch {
         let section = format!("branch.{}", step.branch.strip_prefix("refs/heads/").unwrap_or(&step.branch));
