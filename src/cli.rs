@@ -21,6 +21,8 @@ enum Verb {
     Set(commands::set::Args),
     #[command(visible_alias = "end")]
     Finish(commands::finish::Args),
+    #[command(visible_alias = "clean")]
+    Cleanup(commands::cleanup::Args),
     Restore(commands::restore::Args),
     Undo(commands::undo::Args),
     Rename(commands::rename::Args),
@@ -60,6 +62,7 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Adopt(args) => commands::adopt::run(stage, args),
         Verb::Set(args) => commands::set::run(stage, args),
         Verb::Finish(args) => commands::finish::run(stage, args),
+        Verb::Cleanup(args) => commands::cleanup::run(stage, args),
         Verb::Restore(args) => commands::restore::run(stage, args),
         Verb::Undo(args) => commands::undo::run(stage, args),
         Verb::Rename(args) => commands::rename::run(stage, args),

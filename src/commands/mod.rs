@@ -1,6 +1,7 @@
 //! Verbs: arguments to options, options to `ops`, data to `render`. One file per verb, and nothing else in them.
 
 pub mod adopt;
+pub mod cleanup;
 pub mod complete;
 pub mod completions;
 pub mod config;

@@ -50,7 +50,11 @@ impl Repo {
             let parents = self.commit(salvage)?.parents;
             let [head, index, untracked @ ..] = parents.as_slice() else { return Ok(None) };
             let untracked = untracked.first().copied();
-            return Ok(Some(Work { head: Some(*head), files: salvage, index: *index, untracked, stages }));
+            // Where nothing was committed, or the branch was gone, the salvage has a commit that stands for that.
+            let nothing = self.commit(*head)?;
+            let is_real = nothing.message != "nothing was committed yet" || !nothing.parents.is_empty();
+            let head = Some(*head).filter(|_| is_real);
+            return Ok(Some(Work { head, files: salvage, index: *index, untracked, stages }));
         }
         Ok(lost.map(|(index, head)| Work { head, files: index, index, untracked: None, stages }))
     }

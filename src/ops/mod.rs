@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod base;
+pub mod cleanup;
 pub mod config;
 pub mod context;
 pub mod create;

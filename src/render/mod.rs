@@ -1,5 +1,6 @@
 //! The voice: data in, text out. Standard output is the answer, standard error the narration.
 
+pub mod cleanup;
 pub mod config;
 pub mod create;
 pub mod demo;

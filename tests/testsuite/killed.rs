@@ -143,3 +143,47 @@ fn undo_of_a_merge_killed_at_any_moment_is_done_or_not_done() {
     nothing_is_left_over(&r);
     assert!(back > 0 && ended > 0, "the delays hit nothing: {back} back, {ended} ended");
 }
+
+#[test]
+fn cleanup_killed_at_any_moment_removes_or_keeps_each_session_whole() {
+    let r = many_files();
+    let made = |n: usize| {
+        let names = [format!("a{n}"), format!("b{n}")];
+        for name in &names {
+            r.tick();
+            patiently(&r, &["create", name]).ok();
+            let s = r.session(name);
+            s.file(format!("{name}.txt"), format!("work of {name}\n")).commit(name);
+            r.git_args(["merge", "--quiet", "--squash", name]).ok();
+            r.commit("squash");
+        }
+        names
+    };
+    made(99);
+    let most = time_of(|| r.git("session cleanup --yes"));
+    let (mut removed, mut kept) = (0, 0);
+    for (n, delay) in delays(12, most).enumerate() {
+        let names = made(n);
+        let running = start(&r, &["cleanup", "--yes"]);
+        std::thread::sleep(delay);
+        running.kill();
+        r.tick();
+        mended(&r, n);
+        for name in names {
+            if r.has_rev(&format!("refs/sessions/{name}")) {
+                kept += 1;
+                let s = r.session(&name);
+                s.git("status --porcelain").ok().stdout("");
+                patiently(&r, &["finish", &name, "--abandon", "--yes"]).ok();
+            } else {
+                removed += 1;
+                is_gone(&r, &name);
+            }
+            patiently(&r, &["restore", &name]).ok();
+            assert_eq!(r.session(&name).read(format!("{name}.txt")), format!("work of {name}\n"));
+            patiently(&r, &["finish", &name, "--abandon", "--yes"]).ok();
+        }
+    }
+    nothing_is_left_over(&r);
+    assert!(removed > 0 && kept > 0, "the delays hit nothing: {removed} removed, {kept} kept");
+}

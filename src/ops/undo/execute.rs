@@ -117,8 +117,11 @@ fn give_up(ctx: &Context, claims: &[Pending], error: Error) -> Error {
     }
 }
 
-/// Ends a session under its claim. Returns warnings.
-fn end(
+/// Ends a session under its claim, after its base has moved. Returns warnings.
+///
+/// # Errors
+/// Refused or contended: it lives on as it was, unless the commit point is behind; then the next command completes it.
+pub(crate) fn end(
     ctx: &Context,
     writer: &Writer,
     session: &Loaded,

@@ -6,6 +6,7 @@ mod find;
 mod plan;
 mod sync;
 
+pub(crate) use execute::end;
 pub use execute::execute;
 pub use find::{choose, operations};
 pub use plan::plan;
