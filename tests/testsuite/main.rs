@@ -32,3 +32,4 @@ mod show;
 mod store;
 mod support;
 mod undo;
+mod ways_to_end;

@@ -229,6 +229,7 @@ fn a_session_in_the_checkout_comes_back_there_if_that_is_clean() {
     r.git("session restore auth").ok();
     assert_eq!(picture(&r), before);
     assert_eq!(r.session("auth").here(), r.repo());
+    r.git("stash list").ok().stdout("");
     r.git("session finish auth --abandon --yes").ok();
     r.file("a.txt", "in use\n");
     r.git("session restore auth").ok().stderr_contains("a worktree of its own");

@@ -241,3 +241,50 @@ fn a_command_over_several_sessions_is_undone_session_by_session() {
     assert_eq!(outcome(1), ("three".into(), "refused".into()));
     assert!(r.has_rev("refs/sessions/three") && !r.has_rev("refs/sessions/one"));
 }
+
+#[test]
+fn adopting_a_branch_that_had_no_worktree_takes_only_the_worktree_away_again() {
+    let r = repo();
+    r.git("branch mine").ok();
+    operation(&r, "adopt mine");
+    let mine = r.session("mine");
+    uncommitted(&mine);
+    let before = picture(&r);
+    undo(&r);
+    assert!(r.has_rev("refs/heads/mine") && !mine.here().exists());
+    undo(&r);
+    assert_eq!(picture(&r), before);
+    is_sound(&r);
+}
+
+#[test]
+fn adopting_the_checkout_one_is_in_leaves_it_there() {
+    let r = repo();
+    r.git("switch --quiet -c mine").ok();
+    r.file("m.txt", "m\n").commit("mine");
+    uncommitted(&r);
+    let bare = picture(&r);
+    operation(&r, "adopt mine");
+    let before = picture(&r);
+    undo(&r);
+    assert_eq!(picture(&r), bare);
+    undo(&r);
+    assert_eq!(picture(&r), before);
+    is_sound(&r);
+}
+
+#[test]
+fn a_push_is_not_undone_and_that_is_said() {
+    let r = repo();
+    r.git("init --quiet --bare ../origin.git").ok();
+    r.git(&format!("remote add origin {}", r.root().join("origin.git").display())).ok();
+    operation(&r, "create auth");
+    let auth = r.session("auth").file("w.txt", "w\n").commit("work");
+    auth.git("push --quiet --set-upstream origin auth").ok();
+    r.git("session undo --yes").ok().stderr_contains("a push is not undone");
+    assert!(r.has_rev("refs/remotes/origin/auth"));
+    r.git("session list --json").ok();
+    r.git("session show auth").code(1).stderr_contains("git session restore auth");
+    r.git("session restore auth").ok();
+    auth.git("rev-parse --abbrev-ref @{upstream}").ok().stdout("origin/auth\n");
+}

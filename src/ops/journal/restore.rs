@@ -155,6 +155,11 @@ fn switch(repo: &Repo, step: &RestoreStep, path: &Path) -> Result<Worktree> {
         && !status::dirty(path)?.is_uncommitted()
     {
         git().args(["stash", "apply", "--quiet", "--index", salvage]).run_ok()?;
+        // `@keep` has it. By id, not by position: somebody may have stashed meanwhile.
+        let list = git().args(["stash", "list", "--format=%H"]).run()?.text();
+        if let Some(position) = list.lines().position(|id| id == salvage) {
+            git().args(["stash", "drop", "--quiet", &format!("stash@{{{position}}}")]).run()?;
+        }
     }
     Ok(worktree)
 }

@@ -53,7 +53,10 @@ fn invert(
             Err(Error::refused(format!("`adopt` only gave '{name}' what it lacked: {}.", found.event.what))
                 .hint(format!("`git session finish {name} --keep` ends the session and leaves its branch.")))
         }
-        EventKind::Created | EventKind::Adopted => end_again(ctx, snapshot, found, undoes, None),
+        EventKind::Created | EventKind::Adopted => {
+            warn_of_pushed(ctx, found, warnings)?;
+            end_again(ctx, snapshot, found, undoes, None)
+        }
         EventKind::Restored => {
             let earlier = earlier_end(ctx, found)?;
             end_again(ctx, snapshot, found, undoes, Some(&earlier))
@@ -273,6 +276,17 @@ fn base_move(
         to,
         git_dir: worktree.map(|tree| tree.git_dir.clone()),
     })
+}
+
+/// What a remote has of a branch stays there.
+fn warn_of_pushed(ctx: &Context, found: &Found, warnings: &mut Vec<String>) -> Result<()> {
+    if let Some(upstream) = ctx.repo.upstream_of(&found.session.record.branch)
+        && ctx.repo.ref_id(&upstream)?.is_some()
+    {
+        let (name, upstream) = (&found.session.name, short_name(&upstream));
+        warnings.push(format!("What '{upstream}' has of '{name}' stays there: a push is not undone."));
+    }
+    Ok(())
 }
 
 /// Sessions that have begun on what goes away from the base keep it in their own branches.
