@@ -69,7 +69,7 @@ pub fn plan(plan: &UndoPlan, now: Timestamp, would: bool) -> String {
             Err(error) => (format!("leave '{name}' alone: {}", harmless(&error.one_line())), None),
         };
         if let Some(base) = base {
-            text.push_str(&format!("  move {} back to {}\n", short(&base.branch), base.to.to_hex_with_len(8)));
+            text.push_str(&format!("  move {} to {}\n", short(&base.branch), base.to.to_hex_with_len(8)));
         }
         text.push_str(&format!("  {what}\n"));
     }
@@ -96,7 +96,7 @@ fn end_words(step: &crate::ops::journal::end::EndStep) -> String {
 pub fn done(done: &Undone, stranded: Option<&Path>, paint: Paint) -> String {
     let mut text = String::new();
     for base in &done.bases {
-        text.push_str(&format!("Moved {} back to {}.\n", short(&base.branch), base.to.to_hex_with_len(8)));
+        text.push_str(&format!("Moved {} to {}.\n", short(&base.branch), base.to.to_hex_with_len(8)));
     }
     for outcome in &done.sessions {
         let Ok(word) = &outcome.result else { continue };

@@ -328,3 +328,34 @@ fn auto_cleanup_lets_go_of_what_the_base_contains() {
     assert!(r.has_rev("refs/sessions/squashed") && r.has_rev("refs/sessions/two") && r.has_rev("refs/sessions/one"));
     is_sound(&r);
 }
+
+#[test]
+fn a_branch_that_new_sessions_begin_on_stays() {
+    let r = repo();
+    r.git("switch --quiet -c develop").ok();
+    r.file("d.txt", "d\n").commit("develop");
+    r.git("switch --quiet main").ok();
+    r.tick().git("session adopt develop").ok();
+    r.git("merge --quiet --no-ff -m merged develop").ok();
+    r.config("session.base", "develop");
+    is_row(&rows(&r, ""), "develop", "keep", "children", "new sessions begin on its branch");
+    r.git("config --unset session.base").ok();
+    is_row(&rows(&r, ""), "develop", "remove", "merged", "");
+}
+
+#[test]
+fn two_at_once_remove_each_session_once() {
+    let r = repo();
+    for n in 0..6 {
+        with_work(&r, &format!("s{n}"));
+        r.git(&format!("merge --quiet --no-ff -m merged s{n}")).ok();
+    }
+    let running: Vec<_> = (0..3).map(|_| r.spawn("session cleanup --yes")).collect();
+    let codes: Vec<_> = running.into_iter().map(|running| running.wait().status()).collect();
+    assert!(codes.iter().all(|code| matches!(code, Some(0 | 1 | 4))), "{codes:?}");
+    r.git("session cleanup --yes").ok();
+    r.git("session list").ok().stdout_lacks("s0").stdout_lacks("s5");
+    let ended = r.git("session list --ended --format '%(name) %(state)'").ok().text();
+    assert_eq!(ended.lines().count(), 6, "{ended}");
+    is_sound(&r);
+}

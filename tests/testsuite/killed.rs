@@ -162,7 +162,7 @@ fn cleanup_killed_at_any_moment_removes_or_keeps_each_session_whole() {
     made(99);
     let most = time_of(|| r.git("session cleanup --yes"));
     let (mut removed, mut kept) = (0, 0);
-    for (n, delay) in delays(12, most).enumerate() {
+    for (n, delay) in delays(8, most).enumerate() {
         let names = made(n);
         let running = start(&r, &["cleanup", "--yes"]);
         std::thread::sleep(delay);

@@ -281,3 +281,17 @@ fn names_of_ended_sessions_complete() {
     r.git("session finish auth --keep").ok();
     r.run("git-session", ["__complete", "2", "git session", "restore", ""]).ok().stdout("auth\tkept\n");
 }
+
+#[test]
+fn of_many_that_bring_it_back_at_once_one_does() {
+    let r = repo();
+    busy_work(&r.session("auth"));
+    let before = picture(&r.session("auth"));
+    r.git("session finish auth --abandon --yes").ok();
+    let running: Vec<_> = (0..8).map(|_| r.spawn("session restore auth")).collect();
+    let codes: Vec<_> = running.into_iter().map(|running| running.wait().status()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|code| matches!(code, Some(0 | 1 | 4))), "{codes:?}");
+    assert_eq!(picture(&r.session("auth")), before);
+    is_sound(&r);
+}

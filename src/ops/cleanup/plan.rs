@@ -225,6 +225,11 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         let remedy = format!("`git session set {} --base <branch>` gives that one another base.", child.name);
         return Ok(Some((Why::Children, format!("'{}' is stacked on it", child.name), Some(remedy))));
     }
+    if base::default(ctx, snapshot).is_ok_and(|base| base.now.reference == session.record.branch) {
+        let remedy = "`git config session.base <branch>` makes another branch the base.".to_owned();
+        let proof = format!("new sessions begin on its branch '{}'", session.record.branch_short());
+        return Ok(Some((Why::Children, proof, Some(remedy))));
+    }
     let has_it = |tree: &&Worktree| tree.branch().as_deref() == Some(&session.record.branch);
     let Some(tree) = snapshot.worktree_of(session) else { return Ok(None) };
     let place = tree.path.display();
