@@ -92,6 +92,30 @@ fn a_squash_that_the_base_has_built_upon_is_found_by_its_patch() {
     r.tick().git("revert --no-edit HEAD").ok();
     r.tick().git("revert --no-edit HEAD~2").ok();
     is_row(&rows(&r, ""), "auth", "remove", "merged", "reverted there since");
+    r.tick().git("revert --no-edit HEAD").ok();
+    assert!(!rows(&r, "")["auth"].2.contains("reverted"), "the revert was reverted");
+}
+
+#[test]
+fn settings_for_people_change_no_proof() {
+    let r = repo();
+    let s = with_work(&r, "auth");
+    s.git("mv b.txt moved.txt").ok();
+    s.commit("renamed");
+    r.git("merge --quiet --squash auth").ok();
+    r.commit("squash");
+    r.file("moved.txt", "b, changed\n").commit("changed again");
+    for (key, value) in [
+        ("diff.renames", "copies"),
+        ("diff.noprefix", "true"),
+        ("diff.external", "false"),
+        ("grep.patternType", "perl"),
+        ("log.showSignature", "true"),
+        ("color.ui", "always"),
+    ] {
+        r.config(key, value);
+    }
+    is_row(&rows(&r, ""), "auth", "remove", "merged", "one commit of main has all its changes");
 }
 
 #[test]

@@ -344,11 +344,17 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
     let Some(found) = repo.salvage_at(aside, &writer.identity, step.tip())? else { return Ok(None) };
     if let Some(ended) = done::find(repo, id)? {
         for event in crate::store::timeline::events(repo, ended.head) {
-            let known = event?.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
+            let event = event?;
+            let ends = matches!(event.kind, EventKind::Merged | EventKind::Kept | EventKind::Abandoned);
+            let known = event.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
             if let Some(known) = known.and_then(|(_, hex)| ObjectId::from_hex(hex.as_bytes()).ok()) {
                 if repo.salvaged_trees(known)? == repo.salvaged_trees(found.commit)? {
                     return Ok(None);
                 }
+                break;
+            }
+            // Before the end there may be salvage that came back.
+            if ends {
                 break;
             }
         }

@@ -90,40 +90,53 @@ fn start_of(repo: &Repo, tip: ObjectId, fork: Option<ObjectId>, base: ObjectId) 
 pub fn reverted(repo: &Repo, tip: ObjectId, fork: Option<ObjectId>, base: ObjectId) -> Result<Option<ObjectId>> {
     let Some(from) = start_of(repo, tip, fork, base)? else { return Ok(None) };
     let range = format!("{from}..{base}");
-    let search = ["log", "--format=%H", "--grep=This reverts commit [0-9a-f]\\{7,\\}", &range, "--"];
+    let search = ["rev-list", "--fixed-strings", "--grep=This reverts commit ", &range, "--"];
     let found = repo.git().args(search).run_ok()?.text();
     if found.is_empty() {
         return Ok(None);
     }
     let own = repo.git().args(["rev-list", &tip.to_string(), &format!("^{from}"), "--"]).run_ok()?.text();
     let own: Vec<ObjectId> = own.lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect();
-    let patches = |command: crate::host::process::Command| patch_ids(repo, command.run_ok()?.stdout);
-    let mut ours = patches(repo.git().args(["diff-tree", "-p", &from.to_string(), &tip.to_string()]))?;
-    ours.extend(patches(repo.git().args([
-        "log",
-        "-p",
-        "--no-merges",
-        "--format=commit %H",
-        &format!("{from}..{tip}"),
-        "--",
-    ]))?);
+    let mut ours = patch_of(repo, from, tip)?;
+    ours.extend(patches_in(repo, &[&format!("{from}..{tip}")])?);
+    let mut reverts = Vec::new();
     for by in found.lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()) {
         let message = String::from_utf8_lossy(&repo.commit(by)?.message).into_owned();
         let named = message.split("This reverts commit ").skip(1);
         for hex in named.filter_map(|rest| rest.split(|c: char| !c.is_ascii_hexdigit()).next()) {
-            let Some(id) = repo.resolve_commit(hex)? else { continue };
-            let parents = repo.commit(id)?.parents;
-            let is_ours = own.contains(&id)
-                || parents.iter().skip(1).any(|parent| own.contains(parent))
-                || patches(repo.git().args(["log", "-1", "-p", "--format=commit %H", &id.to_string(), "--"]))?
-                    .iter()
-                    .any(|patch| ours.contains(patch));
-            if is_ours {
-                return Ok(Some(by));
+            if hex.len() >= 7
+                && let Some(id) = repo.resolve_commit(hex)?
+            {
+                reverts.push((by, id));
             }
         }
     }
+    for (by, id) in &reverts {
+        // What the branch reverts itself is its own business, and a revert that was reverted is none.
+        if own.contains(by) || reverts.iter().any(|(_, reverted)| reverted == by) {
+            continue;
+        }
+        let parents = repo.commit(*id)?.parents;
+        let is_ours = own.contains(id)
+            || parents.iter().skip(1).any(|parent| own.contains(parent))
+            || patches_in(repo, &["--max-count=1", &id.to_string()])?.iter().any(|patch| ours.contains(patch));
+        if is_ours {
+            return Ok(Some(*by));
+        }
+    }
     Ok(None)
+}
+
+/// The patch id of the difference between two commits; none where there is no difference. By plumbing: settings that are
+/// for people change no patch.
+fn patch_of(repo: &Repo, from: ObjectId, to: ObjectId) -> Result<Vec<String>> {
+    patch_ids(repo, repo.git().args(["diff-tree", "-p", &from.to_string(), &to.to_string()]).run_ok()?.stdout)
+}
+
+/// The patch ids of commits, merges left out.
+fn patches_in(repo: &Repo, revisions: &[&str]) -> Result<Vec<String>> {
+    let commits = repo.git().args(["rev-list", "--no-merges"]).args(revisions).arg("--").run_ok()?.stdout;
+    patch_ids(repo, repo.git().args(["diff-tree", "-p", "--root", "--stdin"]).input(commits).run_ok()?.stdout)
 }
 
 fn patch_ids(repo: &Repo, patches: Vec<u8>) -> Result<Vec<String>> {
@@ -133,9 +146,6 @@ fn patch_ids(repo: &Repo, patches: Vec<u8>) -> Result<Vec<String>> {
 
 /// Whether one commit of the base since the fork has the patch of the whole branch.
 fn is_squashed(repo: &Repo, fork: ObjectId, base: ObjectId, tip: ObjectId) -> Result<bool> {
-    let whole = repo.git().args(["diff-tree", "-p", &fork.to_string(), &tip.to_string()]).run_ok()?.stdout;
-    let Some(wanted) = patch_ids(repo, whole)?.into_iter().next() else { return Ok(false) };
-    let range = format!("{fork}..{base}");
-    let theirs = repo.git().args(["log", "-p", "--no-merges", "--format=commit %H", &range, "--"]).run_ok()?.stdout;
-    Ok(patch_ids(repo, theirs)?.contains(&wanted))
+    let Some(wanted) = patch_of(repo, fork, tip)?.into_iter().next() else { return Ok(false) };
+    Ok(patches_in(repo, &[&format!("{fork}..{base}")])?.contains(&wanted))
 }
