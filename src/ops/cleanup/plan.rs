@@ -263,7 +263,7 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         let remedy = Some("Run it again when that is done.".into());
         return Ok(Some((Why::Busy, "its index is being written".into(), remedy)));
     }
-    let inside = occupants::of(&tree.path);
+    let inside = occupants_of(tree);
     if let Some(first) = inside.first() {
         let more = if inside.len() > 1 { format!(" and {} more", inside.len() - 1) } else { String::new() };
         let proof = format!("{} (process {}){more} is running in it", first.name, first.pid);
@@ -297,6 +297,19 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         };
         refusal(why, &error)
     }))
+}
+
+/// Who stands in a worktree. A git by itself is given a moment: after a commit it tidies up on its own.
+fn occupants_of(tree: &Worktree) -> Vec<occupants::Occupant> {
+    let mut inside = occupants::of(&tree.path);
+    for _ in 0..40 {
+        if inside.is_empty() || inside.iter().any(|one| one.name != "git") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        inside = occupants::of(&tree.path);
+    }
+    inside
 }
 
 fn refusal(why: Why, error: &Error) -> Reason {
