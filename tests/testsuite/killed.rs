@@ -187,3 +187,22 @@ fn cleanup_killed_at_any_moment_removes_or_keeps_each_session_whole() {
     nothing_is_left_over(&r);
     assert!(removed > 0 && kept > 0, "the delays hit nothing: {removed} removed, {kept} kept");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_end_is_a_row_of_its_own() {
+    let r = many_files();
+    patiently(&r, &["create", "auth"]).ok();
+    work(&r, "auth");
+    crate::recovery::die_at(&r, "refs/sessions/@done/");
+    start(&r, &["finish", "auth", "--abandon", "--yes"]).wait();
+    r.remove(".git/hooks/reference-transaction");
+    let rows = r.unchanged_by(|r| {
+        let run = r.git("session cleanup --dry-run --json");
+        run.ok().stderr_contains("interrupted").json_as("cleanup")["sessions"].clone()
+    });
+    assert_eq!((rows[0]["name"].clone(), rows[0]["why"].clone()), ("auth".into(), "abandoned".into()), "{rows}");
+    patiently(&r, &["cleanup", "--yes"]).ok().stderr_contains("Took back the interrupted");
+    has_its_work(&r, "auth");
+    nothing_is_left_over(&r);
+}

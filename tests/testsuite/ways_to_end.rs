@@ -132,6 +132,39 @@ fn a_disk_that_is_full_when_a_session_comes_back_leaves_it_ended() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_to_loses_nothing() {
+    let r = Sandbox::new().file("a.txt", "A\n").file("b.txt", "b\n").commit("base");
+    let folder = r.root().join("repo-sessions");
+    let Some(mount) = mounted(&folder, "20m") else { return };
+    r.tick().git("session create kept").ok();
+    r.tick().git("session create auth").ok();
+    let s = r.session("auth").file("w.txt", "w\n").commit("work");
+    r.git("merge --quiet --no-ff -m merged auth").ok();
+    let remount = |how: &str| {
+        let how = format!("remount,{how}");
+        r.run("mount", ["-o".as_ref(), how.as_ref(), folder.as_os_str()]).ok();
+    };
+    remount("ro");
+    for line in ["finish auth --merge", "cleanup auth --yes", "undo --yes", "move auth ../else", "rename auth x"] {
+        let before = (r.git("for-each-ref").ok().text(), picture(&s));
+        assert_ne!(r.git(&format!("session {line}")).status(), Some(0), "{line}");
+        assert_eq!((r.git("for-each-ref").ok().text(), picture(&s)), before, "{line}");
+    }
+    remount("rw");
+    uncommitted(&s);
+    let before = picture(&s);
+    r.git("session finish auth --abandon --yes").ok();
+    remount("ro");
+    let refs = r.git("for-each-ref").ok().text();
+    assert_ne!(r.git("session restore auth").status(), Some(0));
+    assert_eq!(r.git("for-each-ref").ok().text(), refs);
+    remount("rw");
+    r.git("session restore auth").ok();
+    assert_eq!(picture(&s), before);
+    drop(mount);
+}
+
+#[test]
 fn a_disk_that_is_full_when_a_session_ends_leaves_it_as_it_was() {
     let (r, s) = repo();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
