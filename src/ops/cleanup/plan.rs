@@ -11,6 +11,7 @@ use crate::ops::list::{Merged, merged};
 use crate::ops::{Context, journal, removal, scope};
 use crate::session::{Event, ObjectId, State, Timestamp};
 use crate::store::{Loaded, Snapshot, pending};
+use rayon::prelude::*;
 
 /// Plans what goes and what stays. Reads only.
 ///
@@ -18,11 +19,14 @@ use crate::store::{Loaded, Snapshot, pending};
 /// Usage or refused, if a session that was named is none.
 pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<CleanupPlan> {
     let chosen = scope::many(ctx, snapshot, &options.what)?;
-    let mut rows = Vec::new();
     let now = moment(ctx);
-    for session in &chosen {
-        rows.push(row(ctx, snapshot, session, options, now)?);
-    }
+    // What costs is asking git, which is done for several at once.
+    let jobs = chosen.iter().map(|session| Ok((*session, ctx.another()?))).collect::<Result<Vec<_>>>()?;
+    let mut rows = jobs
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(session, ctx)| row(&ctx, snapshot, session, options, now))
+        .collect::<Result<Vec<_>>>()?;
     if options.what.is_empty() {
         for entry in &snapshot.sessions {
             if let Err(error) = &entry.loaded {
