@@ -288,3 +288,44 @@ fn a_push_is_not_undone_and_that_is_said() {
     r.git("session restore auth").ok();
     auth.git("rev-parse --abbrev-ref @{upstream}").ok().stdout("origin/auth\n");
 }
+
+#[test]
+fn a_merge_into_another_session_is_undone_and_so_is_the_end_of_a_parent() {
+    let r = repo();
+    r.tick().git("session create parent").ok();
+    r.session("parent").file("p.txt", "p\n").commit("parent");
+    r.tick().git("session create child --base parent").ok();
+    r.session("child").file("c.txt", "c\n").commit("child");
+    let before = picture(&r);
+    operation(&r, "finish child --merge");
+    assert!(r.session("parent").has("c.txt"));
+    let run = r.tick().git("session undo --yes");
+    assert_eq!(run.ok().stderr_text(), "");
+    assert_eq!(picture(&r), before);
+    operation(&r, "finish parent --merge");
+    r.git("session list child --format '%(base.name)'").ok().stdout("main\n");
+    r.tick().git("session undo --yes").ok();
+    assert_eq!(picture(&r), before);
+    r.git("session list child --format '%(base.name)'").ok().stdout("parent\n");
+    is_sound(&r);
+}
+
+#[test]
+fn what_was_moved_or_deleted_by_hand_is_no_obstacle() {
+    let r = repo();
+    operation(&r, "create auth");
+    r.git("worktree move ../repo-sessions/auth ../elsewhere").ok();
+    uncommitted(&r.in_dir("../elsewhere"));
+    let before = picture(&r);
+    undo(&r);
+    undo(&r);
+    assert_eq!(picture(&r), before);
+    operation(&r, "create docs");
+    r.remove("../repo-sessions/docs");
+    undo(&r);
+    assert!(!r.has_rev("docs"));
+    r.git("worktree list").ok().stdout_lacks("docs");
+    undo(&r);
+    r.session("docs").git("status --porcelain").ok().stdout("");
+    is_sound(&r);
+}

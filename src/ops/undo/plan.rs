@@ -292,7 +292,7 @@ fn warn_of_pushed(ctx: &Context, found: &Found, warnings: &mut Vec<String>) -> R
 /// Sessions that have begun on what goes away from the base keep it in their own branches.
 fn warn_of_others(ctx: &Context, snapshot: &Snapshot, base: &BaseMove, warnings: &mut Vec<String>) -> Result<()> {
     let mut names = Vec::new();
-    for other in snapshot.readable() {
+    for other in snapshot.readable().filter(|other| other.record.branch != base.branch) {
         if let Some(tip) = ctx.repo.ref_id(&other.record.branch)?
             && ctx.repo.is_ancestor(base.from, tip)?
         {
