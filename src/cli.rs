@@ -22,6 +22,10 @@ enum Verb {
     #[command(visible_alias = "end")]
     Finish(commands::finish::Args),
     Sync(commands::sync::Args),
+    #[command(visible_alias = "clean")]
+    Cleanup(commands::cleanup::Args),
+    Restore(commands::restore::Args),
+    Undo(commands::undo::Args),
     Rename(commands::rename::Args),
     Move(commands::move_::Args),
     #[command(visible_alias = "ls")]
@@ -60,6 +64,9 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Set(args) => commands::set::run(stage, args),
         Verb::Finish(args) => commands::finish::run(stage, args),
         Verb::Sync(args) => commands::sync::run(stage, args),
+        Verb::Cleanup(args) => commands::cleanup::run(stage, args),
+        Verb::Restore(args) => commands::restore::run(stage, args),
+        Verb::Undo(args) => commands::undo::run(stage, args),
         Verb::Rename(args) => commands::rename::run(stage, args),
         Verb::Move(args) => commands::move_::run(stage, args),
         Verb::List(args) => commands::list::run(stage, args),

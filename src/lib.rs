@@ -22,8 +22,8 @@
 //! | ref | written by |
 //! | --- | --- |
 //! | `refs/sessions/<name>` | [`store::record`] |
-//! | `refs/sessions/@done/<id>` | [`store::done`], when a session ends |
-//! | `refs/sessions/@keep` | [`store::keep`], before anything goes |
+//! | `refs/sessions/@done/<id>` | [`store::done`], when a session ends; [`ops::restore`] takes it back out |
+//! | `refs/sessions/@keep` | [`store::keep`], before anything goes; [`ops::cleanup`] shortens it |
 //! | `refs/sessions/@pending/<name>` | [`store::pending`], while something is under way |
 //! | `refs/sessions/@self` | [`store::own`] |
 //! | `refs/worktree/session` | [`git::worktrees`], the tie of a worktree to its session |

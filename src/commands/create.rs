@@ -119,7 +119,13 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let writer = ctx.writer()?;
     let plan = create::plan(ctx, &options)?;
     let outcome = create::execute(ctx, &writer, plan)?;
-    report(stage, &outcome, &format, "Created")
+    let exit = report(stage, &outcome, &format, "Created")?;
+    // What was asked for is done: tidying up may fail, and says so.
+    match crate::ops::cleanup::auto(ctx) {
+        Ok(said) => said.iter().for_each(|line| render::narrate(&render::harmless(line))),
+        Err(error) => render::warn(stage.colours().err, &format!("Nothing was cleaned up: {}.", error.one_line())),
+    }
+    Ok(exit)
 }
 
 /// What `create` and `adopt` say of what they made.

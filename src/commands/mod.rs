@@ -1,6 +1,7 @@
 //! Verbs: arguments to options, options to `ops`, data to `render`. One file per verb, and nothing else in them.
 
 pub mod adopt;
+pub mod cleanup;
 pub mod complete;
 pub mod completions;
 pub mod config;
@@ -13,10 +14,12 @@ pub mod manual;
 pub mod move_;
 pub mod path;
 pub mod rename;
+pub mod restore;
 pub mod set;
 pub mod shell_init;
 pub mod show;
 pub mod sync;
+pub mod undo;
 
 use crate::error::{Error, Exit, Result};
 use crate::ops::Context;
@@ -154,6 +157,30 @@ pub(crate) fn session_names() -> Vec<clap_complete::engine::CompletionCandidate>
     let Ok(context) = Context::open() else { return Vec::new() };
     let Ok(names) = crate::ops::scope::names(&context) else { return Vec::new() };
     names.into_iter().map(|name| clap_complete::engine::CompletionCandidate::new(name.to_string())).collect()
+}
+
+/// Names of ended sessions, newest first, for completion.
+pub(crate) fn ended_names() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let Ok(names) = crate::ops::restore::ended_names(&context) else { return Vec::new() };
+    let candidate = |name: String| clap_complete::engine::CompletionCandidate::new(name);
+    names.into_iter().map(|(name, state)| candidate(name.to_string()).help(Some(state.as_str().into()))).collect()
+}
+
+/// Operations that may be undone, newest first, for completion.
+pub(crate) fn operation_ids() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let operations = crate::ops::Snapshot::read(&context.repo)
+        .and_then(|snapshot| crate::ops::undo::operations(&context, &snapshot))
+        .unwrap_or_default();
+    let what = |operation: &crate::ops::undo::Operation| {
+        operation.events.first().map(|found| render::harmless(&found.event.subject()).into())
+    };
+    operations
+        .iter()
+        .take(40)
+        .map(|one| clap_complete::engine::CompletionCandidate::new(one.id.short()).help(what(one)))
+        .collect()
 }
 
 /// Local branches, for completion.

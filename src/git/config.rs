@@ -110,6 +110,38 @@ impl Repo {
         self.inner.remote_names().iter().map(|name| name.to_string()).collect()
     }
 
+    /// What the repository's own configuration says of a branch, as `key=value`; values of several lines left out.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn branch_config(&self, branch: &str) -> Result<Vec<String>> {
+        let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+        let prefix = format!("branch.{short}.");
+        let output = self.git().args(["config", "--local", "-z", "--list"]).run()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let pairs = text.split('\0').filter_map(|pair| {
+            let (key, value) = pair.split_once('\n').unwrap_or((pair, "true"));
+            let key = key.strip_prefix(&prefix).filter(|key| !key.contains('.'))?;
+            (!value.contains(['\n', '\r'])).then(|| format!("{key}={value}"))
+        });
+        Ok(pairs.collect())
+    }
+
+    /// Sets what [`Repo::branch_config`] read, where the branch has none of it now.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn set_branch_config(&self, branch: &str, pairs: &[String]) -> Result<()> {
+        if pairs.is_empty() || !self.branch_config(branch)?.is_empty() {
+            return Ok(());
+        }
+        let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+        for (key, value) in pairs.iter().filter_map(|pair| pair.split_once('=')) {
+            self.git().args(["config", "--local", "--add", &format!("branch.{short}.{key}"), value]).run_ok()?;
+        }
+        Ok(())
+    }
+
     /// The remote-tracking ref that is the upstream of a local branch, by full name.
     pub fn upstream_of(&self, branch: &str) -> Option<String> {
         let name = gix::refs::FullName::try_from(branch).ok()?;

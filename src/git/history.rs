@@ -149,6 +149,31 @@ impl Repo {
         Ok(unreachable)
     }
 
+    /// Whether commits were made on a branch after a moment, as its reflog tells it; none where that does not reach back
+    /// so far.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn has_worked(&self, branch: &str, since: crate::session::Timestamp) -> Result<Option<bool>> {
+        let output = self.git().args(["reflog", "show", "--date=unix", "--format=%gd %gs", branch, "--"]).run()?;
+        if !output.is_success() {
+            return Ok(None);
+        }
+        let text = output.text();
+        let entries = text.lines().filter_map(|line| {
+            let (when, what) = line.split_once("@{")?.1.split_once("} ")?;
+            Some((when.parse::<i64>().ok()?, what))
+        });
+        let made = ["commit", "cherry-pick", "am", "revert", "rebase (pick)"];
+        let (mut reaches_back, mut has_worked) = (false, false);
+        for (when, what) in entries {
+            reaches_back |= when <= since.0;
+            let is_work = made.iter().any(|word| what.starts_with(word)) || what.contains("Merge made by");
+            has_worked |= when > since.0 && is_work;
+        }
+        Ok(Some(has_worked).filter(|has_worked| *has_worked || reaches_back))
+    }
+
     /// All ids that a reflog names, each once.
     ///
     /// # Errors

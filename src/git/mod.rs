@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod index;
 pub mod merge;
 mod objects;
+pub mod refill;
 pub mod refs;
 pub mod replay;
 pub mod salvage;

@@ -174,6 +174,19 @@ impl Repo {
         Ok(editor.write().or_refuse(failed)?.detach())
     }
 
+    /// Writes a commit again with other parents; all else, its dates too, stays.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read or the object database cannot be written to.
+    pub fn with_parents(&self, id: ObjectId, parents: &[ObjectId]) -> Result<ObjectId> {
+        let unreadable = || format!("The commit {id} could not be read.");
+        let object = self.inner.find_commit(id).or_refuse(unreadable)?;
+        let decoded = object.decode().or_refuse(unreadable)?;
+        let mut commit = gix::objs::Commit::try_from(decoded).or_refuse(unreadable)?;
+        commit.parents = parents.iter().copied().collect();
+        Ok(self.inner.write_object(&commit).or_refuse(|| "A commit could not be written.")?.detach())
+    }
+
     /// Writes a commit of the program's own.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub mod copy;
 pub mod disk;
 pub mod exchange;
+pub mod occupants;
 pub mod process;
 pub mod random;
 pub mod terminal;

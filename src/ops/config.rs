@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: [Setting; 9] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -36,6 +36,16 @@ pub const SETTINGS: [Setting; 7] = [
         key: "session.disposable",
         default: "",
         what: "ignored files that may go with a worktree, besides what tools make",
+    },
+    Setting {
+        key: "session.keepFor",
+        default: "90 days",
+        what: "how long ended sessions and work put aside are kept; or `never`: for ever",
+    },
+    Setting {
+        key: "session.autoCleanup",
+        default: "false",
+        what: "let go of what the base contains at the end of `create`",
     },
     Setting {
         key: "session.mirror",

@@ -32,6 +32,15 @@ impl Context {
         Ok(Context { repo, cwd, now: crate::host::now(), said: std::cell::RefCell::default() })
     }
 
+    /// The same for another thread. What is mended there is not said.
+    ///
+    /// # Errors
+    /// Refused, if the repository cannot be opened again.
+    pub fn another(&self) -> Result<Context> {
+        let (cwd, now) = (self.cwd.clone(), self.now);
+        Ok(Context { repo: self.repo.another()?, cwd, now, said: std::cell::RefCell::default() })
+    }
+
     /// Notes what was mended on the way.
     pub(crate) fn say(&self, what: String) {
         self.said.borrow_mut().push(what);

@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod base;
+pub mod cleanup;
 pub mod config;
 pub mod context;
 pub mod create;
@@ -11,11 +12,13 @@ pub mod journal;
 pub mod list;
 pub mod relocate;
 pub mod removal;
+pub mod restore;
 pub mod scope;
 pub mod set;
 pub mod show;
 pub mod sync;
 pub mod team;
+pub mod undo;
 
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, done};

@@ -87,6 +87,7 @@ pub fn plan_rename(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &st
             branch: (old_branch, new_branch),
             git_dir: worktree.map(|worktree| text(&worktree.git_dir)).transpose()?,
             path,
+            trailers: Vec::new(),
         },
     })
 }
@@ -139,6 +140,7 @@ pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path
             branch: (branch.clone(), branch),
             git_dir: Some(text(&worktree.git_dir)?),
             path: Some((text(&worktree.path)?, text(&new)?)),
+            trailers: Vec::new(),
         },
         worktree: Some(new),
     })

@@ -18,7 +18,7 @@ pub fn one<'a>(ctx: &Context, snapshot: &'a Snapshot, argument: Option<&str>) ->
             let found = matching(ctx, snapshot, text)?;
             match found.as_slice() {
                 [one] => Ok(one),
-                [] => Err(unknown(snapshot, text)),
+                [] => Err(unknown(ctx, snapshot, text)),
                 several => Err(Error::usage(format!("'{text}' means {} sessions; one is wanted.", several.len()))
                     .hint(names_hint(several))),
             }
@@ -41,7 +41,7 @@ pub fn many<'a>(ctx: &Context, snapshot: &'a Snapshot, arguments: &[String]) -> 
             text => matching(ctx, snapshot, text)?,
         };
         if these.is_empty() {
-            return Err(unknown(snapshot, argument));
+            return Err(unknown(ctx, snapshot, argument));
         }
         for loaded in these {
             if !found.iter().any(|seen| seen.name == loaded.name) {
@@ -107,9 +107,13 @@ fn matching<'a>(ctx: &Context, snapshot: &'a Snapshot, text: &str) -> Result<Vec
     Ok(Vec::new())
 }
 
-fn unknown(snapshot: &Snapshot, text: &str) -> Error {
+fn unknown(ctx: &Context, snapshot: &Snapshot, text: &str) -> Error {
     let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
     let error = Error::refused(format!("There is no session '{shown}'."));
+    let ended = crate::store::done::all(&ctx.repo).unwrap_or_default();
+    if ended.iter().any(|ended| ended.name.as_str() == text) {
+        return error.hint(format!("It has ended; `git session restore {shown}` brings it back."));
+    }
     let close = snapshot
         .sessions
         .iter()

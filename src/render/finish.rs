@@ -103,6 +103,9 @@ pub fn done(done: &Finished, paint: Paint) -> String {
             paint.dim(&format!("the branch comes back with: git branch {branch} {}", tip.to_hex_with_len(12)))
         ));
     }
+    if done.outcome == State::Abandoned {
+        text.push_str(&format!("  {}\n", paint.dim(&format!("and all of it with: git session restore {}", done.name))));
+    }
     for child in &done.children {
         let base = if done.outcome == State::Merged { &done.base } else { branch };
         text.push_str(&format!("  {child} is based on {base} now\n"));

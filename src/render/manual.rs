@@ -50,10 +50,13 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 3] = [
+const MORE: [(&str, &str); 6] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("finish", include_str!("manual/finish.roff")),
+    ("cleanup", include_str!("manual/cleanup.roff")),
+    ("restore", include_str!("manual/restore.roff")),
+    ("undo", include_str!("manual/undo.roff")),
 ];
 
 /// As roff takes it: dashes are dashes, and no line begins with a request.

@@ -1,5 +1,6 @@
 //! The voice: data in, text out. Standard output is the answer, standard error the narration.
 
+pub mod cleanup;
 pub mod config;
 pub mod create;
 pub mod demo;
@@ -11,9 +12,11 @@ pub mod manual;
 pub mod paint;
 pub mod progress;
 pub mod relocate;
+pub mod restore;
 pub mod show;
 pub mod sync;
 pub mod template;
+pub mod undo;
 
 pub use paint::Paint;
 pub use progress::Progress;

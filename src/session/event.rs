@@ -58,13 +58,17 @@ pub enum EventKind {
     Abandoned,
     /// An interrupted operation was taken back or completed.
     Recovered,
+    /// It came back after its end.
+    Restored,
+    /// What an operation had changed of its facts was changed back.
+    Undone,
     /// A word of a newer version, kept as it is.
     Other(String),
 }
 
 impl EventKind {
     /// All words this version writes.
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: [EventKind; 12] = [
         EventKind::Created,
         EventKind::Adopted,
         EventKind::Set,
@@ -75,6 +79,8 @@ impl EventKind {
         EventKind::Kept,
         EventKind::Abandoned,
         EventKind::Recovered,
+        EventKind::Restored,
+        EventKind::Undone,
     ];
 
     /// The word.
@@ -90,6 +96,8 @@ impl EventKind {
             EventKind::Kept => "kept",
             EventKind::Abandoned => "abandoned",
             EventKind::Recovered => "recovered",
+            EventKind::Restored => "restored",
+            EventKind::Undone => "undone",
             EventKind::Other(word) => word,
         }
     }

@@ -54,6 +54,25 @@ impl Timestamp {
         format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
     }
 
+    /// Seconds of a span such as `14d`, `90 days`, `2 weeks`; a number alone is days. None if it is no span.
+    pub fn parse_span(text: &str) -> Option<i64> {
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let count: i64 = text[..digits].parse().ok()?;
+        let unit = text[digits..].trim_start_matches([' ', '.', '-']);
+        let seconds = match unit {
+            "s" | "sec" | "second" | "seconds" => 1,
+            "min" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3_600,
+            "" | "d" | "day" | "days" => 86_400,
+            "w" | "week" | "weeks" => 604_800,
+            "month" | "months" => 2_592_000,
+            "y" | "year" | "years" => 31_536_000,
+            _ => return None,
+        };
+        count.checked_mul(seconds)
+    }
+
     /// Whole days before `now`.
     pub fn days_before(self, now: Timestamp) -> i64 {
         (now.0 - self.0).max(0) / 86_400
@@ -80,6 +99,16 @@ mod tests {
             assert_eq!(Timestamp::parse(&Timestamp(seconds).rfc3339()), Some(Timestamp(seconds)));
         }
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn spans_are_numbers_with_a_unit() {
+        for (text, seconds) in [("14d", 1_209_600), ("90 days", 7_776_000), ("2 weeks", 1_209_600), ("3", 259_200)] {
+            assert_eq!(Timestamp::parse_span(text), Some(seconds), "{text}");
+        }
+        for text in ["", "d", "-3d", "5 moons", "99999999999999999999d", "9223372036854775807y"] {
+            assert_eq!(Timestamp::parse_span(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::git::{Edit, Repo};
-use crate::session::{Name, ObjectId};
+use crate::session::{Name, ObjectId, OperationId, Timestamp};
 use crate::store::record::Writer;
 use crate::store::retry;
 
@@ -25,6 +25,68 @@ pub struct Kept {
     pub salvage: Option<ObjectId>,
     /// Further commits: the branch's tip, stages, what only reflogs reached.
     pub tips: Vec<ObjectId>,
+    /// Settings of the branch that go with it, as `key=value`.
+    pub config: Vec<String>,
+}
+
+/// One entry of the chain, as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The commit.
+    pub commit: ObjectId,
+    /// When it was made.
+    pub time: Timestamp,
+    /// The operation that made it.
+    pub operation: Option<OperationId>,
+    /// The session's name at that time.
+    pub name: String,
+    /// Its id.
+    pub id: Option<ObjectId>,
+    /// The stash-shaped commit.
+    pub salvage: Option<ObjectId>,
+    /// All commits that it holds.
+    pub holds: Vec<ObjectId>,
+    /// Settings of the branch, as `key=value`.
+    pub config: Vec<String>,
+}
+
+/// All entries, newest first. The walk ends at what is no entry.
+///
+/// # Errors
+/// Refused, if the ref cannot be read.
+pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
+    let mut list = Vec::new();
+    let mut next = repo.ref_id(REFERENCE)?;
+    while let Some(commit) = next {
+        let Ok(found) = repo.commit(commit) else { break };
+        let message = String::from_utf8_lossy(&found.message).into_owned();
+        let values = |key: &'static str| {
+            message.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned))
+        };
+        let id_of = |key| values(key).next().and_then(|hex| ObjectId::from_hex(hex.as_bytes()).ok());
+        let Some(name) = values("Session-Name").next() else { break };
+        // In the very first entry all parents are kept ones.
+        let before = found.parents.first().copied().filter(|parent| is_entry(repo, *parent));
+        list.push(Entry {
+            commit,
+            time: found.time,
+            operation: values("Session-Operation").next().and_then(|text| OperationId::parse(&text)),
+            name,
+            id: id_of("Session-Id"),
+            salvage: id_of("Session-Salvage"),
+            holds: found.parents.iter().copied().skip(usize::from(before.is_some())).collect(),
+            config: values("Session-Branch-Config").collect(),
+        });
+        next = before;
+    }
+    Ok(list)
+}
+
+fn is_entry(repo: &Repo, commit: ObjectId) -> bool {
+    repo.commit(commit).is_ok_and(|commit| {
+        commit.author.starts_with("git session <")
+            && String::from_utf8_lossy(&commit.message).lines().any(|line| line.starts_with("Session-Name: "))
+    })
 }
 
 /// Adds one entry that holds all these commits.
@@ -40,6 +102,9 @@ pub fn add(repo: &Repo, writer: &Writer, kept: &Kept) -> Result<ObjectId> {
     }
     if let Some(salvage) = kept.salvage {
         message.push_str(&format!("Session-Salvage: {salvage}\n"));
+    }
+    for pair in &kept.config {
+        message.push_str(&format!("Session-Branch-Config: {pair}\n"));
     }
     let draft = repo.draft_by_us(&writer.identity, message);
     let tree = repo.edit_tree(None, [])?;

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod architecture;
+mod cleanup;
 mod completion;
 mod config;
 mod contention;
@@ -16,15 +17,19 @@ mod finish;
 mod follow;
 mod format;
 mod generated;
+mod killed;
 mod list;
 mod log;
 mod move_;
 mod path;
 mod recovery;
 mod rename;
+mod restore;
 mod salvage;
 mod set;
 mod shell_init;
 mod show;
 mod store;
 mod support;
+mod undo;
+mod ways_to_end;

@@ -205,7 +205,7 @@ fn somebody_elses_claim_is_respected() {
 }
 
 /// Kills the program that started the git that runs this hook, right before that git moves a ref of the kind.
-fn die_at(r: &Sandbox, reference: &str) {
+pub(crate) fn die_at(r: &Sandbox, reference: &str) {
     use std::os::unix::fs::PermissionsExt;
     let path = r.path(".git/hooks/reference-transaction");
     let kill = "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)";

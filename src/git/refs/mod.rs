@@ -154,6 +154,12 @@ impl Repo {
         Ok(None)
     }
 
+    /// When the reflog of a ref was last written, finer than a second: it tells apart what has the same time. None where
+    /// that cannot be told.
+    pub fn ref_touched(&self, name: &str) -> Option<std::time::SystemTime> {
+        self.common_dir().join("logs").join(name).metadata().and_then(|meta| meta.modified()).ok()
+    }
+
     /// All refs below a prefix such as `refs/sessions/`, sorted by name.
     ///
     /// # Errors

@@ -64,6 +64,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
     event.body = planned.record.goal.clone().unwrap_or_default();
     event.branch_tip = Some(planned.start);
     event.trailers.push(("Session-Base".into(), planned.base.now.reference.clone()));
+    event.trailers.extend(made_words(shared, &planned).map(|words| ("Session-Made".into(), words)));
     let record = writer.first(repo, &planned.record, &event, shared.documents)?;
     let is_here = matches!(planned.place, Place::Here(_) | Place::Tied(_));
     let step = CreateStep {
@@ -113,6 +114,25 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
             }
         }),
     }
+}
+
+/// What is made besides the record, for `undo`: what was there before stays.
+fn made_words(shared: &Shared<'_>, planned: &Planned) -> Option<String> {
+    let mut words = Vec::new();
+    if planned.branch_from != BranchFrom::Local {
+        words.push("branch");
+    }
+    match &planned.place {
+        Place::Worktree(_) => words.push("worktree"),
+        Place::Here(path) => {
+            let is_on_it = |tree: &Worktree| tree.path == *path && tree.branch().as_ref() == Some(&planned.branch);
+            if !shared.siblings.iter().any(is_on_it) {
+                words.push("switch");
+            }
+        }
+        Place::Tied(_) | Place::Nowhere => {}
+    }
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Branch and record, in one transaction.

@@ -79,6 +79,8 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
         "Merge one that is done; its worktree and branch go, its record stays",
         &["finish", "docs-tour", "--merge"],
     )?;
+    tour.stop(&repo, "Take that back: base, branch, worktree and record are as they were", &["undo", "--yes"])?;
+    tour.stop(&repo, "... and do it again, by undoing the undo", &["undo", "--yes"])?;
     tour.refused(
         &repo,
         "`cart-total` and `checkout` changed the same lines: the first one merges",
@@ -89,6 +91,7 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
         "... and the second is refused before anything is touched",
         &["finish", "checkout", "--merge"],
     )?;
+    tour.stop(&repo, "Which sessions could go, and why each of the others stays", &["cleanup", "--dry-run"])?;
     tour.stop(&repo, "What has ended is remembered", &["list", "--ended"])?;
     tour.git(
         &repo,

@@ -9,6 +9,7 @@ use crate::ops::journal::{self, Plan};
 use crate::ops::{Context, base};
 use crate::session::{Name, ObjectId, State};
 use crate::store::pending;
+use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, Writer};
 
 /// Commits everything uncommitted in a session's worktree, as `git add -A` and `git commit` do it. Returns whether
@@ -154,11 +155,15 @@ fn squash_flag(merge: &MergePlan) -> &'static str {
     if merge.strategy == super::Strategy::Squash { "1" } else { "0" }
 }
 
-/// Whose mutex the base's is: that of its session, or its own.
 fn base_claim(plan: &FinishPlan) -> String {
-    match &plan.survey.base.parent {
+    base_mutex(&plan.survey.base)
+}
+
+/// Whose mutex a base's is: that of its session, or its own.
+pub fn base_mutex(base: &BaseNow) -> String {
+    match &base.parent {
         Some(parent) => Name::pending(parent),
-        None => pending::of_branch(&plan.survey.base.reference),
+        None => pending::of_branch(&base.reference),
     }
 }
 
@@ -205,5 +210,12 @@ fn end_step(plan: &FinishPlan, new: Option<ObjectId>, repo: &crate::git::Repo) -
         worktree: survey.worktree.as_ref().map(|(path, _)| text(path)).transpose()?,
         git_dir: survey.worktree.as_ref().map(|(_, git_dir)| text(git_dir)).transpose()?,
         here_to: plan.here_to.clone(),
+        unties: None,
+        trailers: match (&plan.merge, new) {
+            (Some(merge), Some(new)) if merge.old != Some(new) => {
+                journal_base::trailers(&survey.base.reference, merge.old, new)
+            }
+            _ => Vec::new(),
+        },
     })
 }

@@ -42,6 +42,14 @@ impl BaseStep {
     }
 }
 
+/// What an event says of a base that moved with it, so that `undo` can move it back.
+pub fn trailers(base: &str, from: Option<ObjectId>, to: ObjectId) -> Vec<(String, String)> {
+    let mut trailers = vec![("Session-Base".to_owned(), base.to_owned())];
+    trailers.extend(from.map(|from| ("Session-Base-From".to_owned(), from.to_string())));
+    trailers.push(("Session-Base-To".to_owned(), to.to_string()));
+    trailers
+}
+
 fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
     repo.differing_paths(None, old, new)
 }

@@ -117,19 +117,30 @@ pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Opti
     Ok(aside)
 }
 
-/// Deletes the directory if every file in it is one we wrote; else puts it aside.
 fn remove_files(repo: &Repo, worktree: &Worktree, step: &CreateStep) -> Result<Option<PathBuf>> {
-    let path = &worktree.path;
     let ours = match step.start() {
         Some(start) => repo.files_of_commit(start)?,
         None => HashMap::new(),
     };
-    if is_only_ours(repo, path, &ours)? {
+    remove_if_ours(repo, &worktree.path, &ours, &step.record[..8])
+}
+
+/// Deletes the directory if every file in it is one we wrote; else puts it aside, and says where.
+///
+/// # Errors
+/// Refused, if neither can be done.
+pub(super) fn remove_if_ours(
+    repo: &Repo,
+    path: &Path,
+    ours: &HashMap<BString, ObjectId>,
+    mark: &str,
+) -> Result<Option<PathBuf>> {
+    if is_only_ours(repo, path, ours)? {
         crate::host::copy::remove_tree(path)?;
         return Ok(None);
     }
-    let mut aside = path.clone().into_os_string();
-    aside.push(format!("~session-{}", &step.record[..8]));
+    let mut aside = path.to_owned().into_os_string();
+    aside.push(format!("~session-{mark}"));
     let aside = PathBuf::from(aside);
     std::fs::rename(path, &aside).or_refuse(|| format!("'{}' could not be put aside.", path.display()))?;
     let _ = std::fs::remove_file(aside.join(".git"));

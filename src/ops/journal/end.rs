@@ -46,6 +46,12 @@ pub struct EndStep {
     /// A checkout that was there before the session and stays: what it is switched to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub here_to: Option<String>,
+    /// git's own directory of a worktree that stays as it is, and is nobody's from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unties: Option<String>,
+    /// Further trailers of the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
 }
 
 /// What ending a session left.
@@ -156,7 +162,8 @@ fn commit(
     }
     let ended = (|| {
         if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
-            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips };
+            let config = if step.deletes_branch { repo.branch_config(&step.branch)? } else { Vec::new() };
+            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips, config };
             keep::add(repo, writer, &kept)?;
         }
         end_record_and_branch(repo, writer, claim, step, name, id, salvage)
@@ -226,6 +233,7 @@ fn end_record(
     if let Some(salvage) = salvage {
         event.trailers.push(("Session-Salvage".into(), salvage.to_string()));
     }
+    event.trailers.extend(step.trailers.iter().cloned());
     let mut record = before.record.clone();
     record.state = step.state;
     record.merged_at.clone_from(&step.merged_at);
@@ -255,7 +263,8 @@ pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Wor
         return Ok(());
     }
     let place = worktree.path.to_str().map(str::to_owned);
-    let kept = Kept { name: session.name.clone(), id: session.id(), worktree: place, salvage: None, tips };
+    let (name, id) = (session.name.clone(), session.id());
+    let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
     keep::add(repo, writer, &kept).map(drop)
 }
 
@@ -327,18 +336,25 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         let tips = repo.only_in_reflogs(&[commit], kept.as_slice())?;
         if !tips.is_empty() {
             let name = Name::parse(&step.name)?;
-            let kept = Kept { name, id, worktree: step.worktree.clone(), salvage: None, tips };
+            let place = step.worktree.clone();
+            let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
             keep::add(repo, writer, &kept)?;
         }
     }
     let Some(found) = repo.salvage_at(aside, &writer.identity, step.tip())? else { return Ok(None) };
     if let Some(ended) = done::find(repo, id)? {
         for event in crate::store::timeline::events(repo, ended.head) {
-            let known = event?.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
+            let event = event?;
+            let ends = matches!(event.kind, EventKind::Merged | EventKind::Kept | EventKind::Abandoned);
+            let known = event.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
             if let Some(known) = known.and_then(|(_, hex)| ObjectId::from_hex(hex.as_bytes()).ok()) {
                 if repo.salvaged_trees(known)? == repo.salvaged_trees(found.commit)? {
                     return Ok(None);
                 }
+                break;
+            }
+            // Before the end there may be salvage that came back.
+            if ends {
                 break;
             }
         }
@@ -349,6 +365,7 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         worktree: step.worktree.clone(),
         salvage: Some(found.commit),
         tips: found.stages,
+        config: Vec::new(),
     };
     keep::add(repo, writer, &kept)?;
     Ok(Some(found.commit))
@@ -396,6 +413,12 @@ fn complete(
             }
             super::create::remove_empty_parents(repo, &path);
         }
+    }
+    if let Some(git_dir) = &step.unties
+        && let Some(worktree) = repo.worktree_at_git_dir(Path::new(git_dir))
+        && worktree.tie.as_ref().map(Name::as_str) == Some(&step.name)
+    {
+        repo.untie(&worktree.git_dir)?;
     }
     if step.deletes_branch {
         let section = format!("branch.{}", step.branch.strip_prefix("refs/heads/").unwrap_or(&step.branch));

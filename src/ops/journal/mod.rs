@@ -8,6 +8,7 @@ pub mod base;
 pub mod create;
 pub mod end;
 pub mod relocate;
+pub mod restore;
 pub mod sync;
 mod worktree;
 
@@ -29,6 +30,8 @@ pub enum Plan {
     Create(create::CreateStep),
     /// A session ends.
     End(end::EndStep),
+    /// An ended session comes back.
+    Restore(restore::RestoreStep),
     /// A session's name, branch or directory changes.
     Relocate(relocate::RelocateStep),
     /// A live session gets its worktree back: each step may be run again, so that nothing is to be taken back.
@@ -179,6 +182,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
         let said = match Plan::parse(&mine.plan)? {
             Plan::Create(step) => create::recover(ctx, writer, &mine, &step)?,
             Plan::End(step) => end::recover(ctx, writer, &mine, &step)?,
+            Plan::Restore(step) => restore::recover(ctx, writer, &mine, &step)?,
             Plan::Relocate(step) => relocate::recover(ctx, writer, &mine, &step)?,
             Plan::Mend { name } => {
                 retry(|| repo.transact(&[mine.release()], "session: recovered"))?;

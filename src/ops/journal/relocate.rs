@@ -25,6 +25,9 @@ pub struct RelocateStep {
     /// The directory before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<(String, String)>,
+    /// Further trailers of the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
 }
 
 impl RelocateStep {
@@ -112,6 +115,7 @@ fn move_record(repo: &Repo, writer: &Writer, step: &RelocateStep, from: &Name, t
             event.trailers.push(("Session-From".into(), old));
             event.trailers.push(("Session-To".into(), new));
         }
+        event.trailers.extend(step.trailers.iter().cloned());
         event.branch_tip = repo.ref_id(&step.branch.1)?;
         let next = writer.next(repo, &before, &record, &event)?;
         let subject = event.subject();

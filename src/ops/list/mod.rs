@@ -1,7 +1,7 @@
 //! `list`: a row for each session, reconciled with what git says now. One broken worktree is a row, never an error.
 
-mod merged;
-mod reconcile;
+pub mod merged;
+pub mod reconcile;
 
 use crate::error::Result;
 use crate::git::Worktree;

@@ -51,7 +51,8 @@ pub struct Broken {
     pub remedy: String,
 }
 
-pub(super) fn broken(
+/// Everything about a session that does not fit.
+pub fn broken(
     ctx: &Context,
     snapshot: &Snapshot,
     loaded: &Loaded,
