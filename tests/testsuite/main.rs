@@ -31,5 +31,6 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+mod sync;
 mod undo;
 mod ways_to_end;

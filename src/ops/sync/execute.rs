@@ -224,6 +224,8 @@ impl Worker<'_> {
                 git_dir,
             },
             base: planned.new_base.clone(),
+            undoes: None,
+            last_sync: None,
         }
     }
 

@@ -558,11 +558,11 @@ impl Stack<'_> {
     ) -> Result<Vec<ObjectId>> {
         let mut at = if parent_moves { planned.parent } else { None };
         let Some(tip) = planned.tip.as_ref() else { return Ok(Vec::new()) };
-        let mut own = repo.own_commits(tip.id, question.tip, question.fork)?;
+        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
         while let Some(above) = at {
             let lower = &below[above];
             if let Some(tip) = &lower.tip {
-                let lacking = repo.own_commits(tip.id, question.tip, question.fork)?;
+                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
                 own.retain(|id| lacking.contains(id));
             }
             at = lower.parent;

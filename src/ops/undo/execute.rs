@@ -43,6 +43,10 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: UndoPlan) -> Result<Undone>
                 worktree.clone_from(&plan.worktree);
                 Ok(if is_renamed { "renamed" } else { "moved" })
             }
+            Inverse::Sync(step) => {
+                super::sync::go_back(ctx, writer, &session, *step)?;
+                Ok("put-back")
+            }
             Inverse::Facts(record, what) => {
                 change(ctx, writer, &session, *record, &what, &undoes)?;
                 Ok("changed")
