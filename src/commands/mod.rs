@@ -16,6 +16,7 @@ pub mod rename;
 pub mod set;
 pub mod shell_init;
 pub mod show;
+pub mod trust;
 
 use crate::error::{Error, Exit, Result};
 use crate::ops::Context;

@@ -186,6 +186,16 @@ pub fn glob_matches(pattern: &str, name: &str) -> bool {
     gix::glob::wildmatch(pattern.into(), name.into(), gix::glob::wildmatch::Mode::empty())
 }
 
+/// The SHA-256 of some bytes, in hexadecimal.
+///
+/// # Errors
+/// Refused, if it cannot be computed.
+pub fn digest(bytes: &[u8]) -> Result<String> {
+    let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha256);
+    hasher.update(bytes);
+    Ok(hasher.try_finalize().or_refuse(|| "A digest could not be computed.")?.to_string())
+}
+
 impl Repo {
     /// Another handle on the same repository, for another thread.
     ///

@@ -5,6 +5,7 @@ pub mod disk;
 pub mod exchange;
 pub mod process;
 pub mod random;
+pub mod state;
 pub mod terminal;
 pub mod witness;
 

@@ -15,6 +15,7 @@ pub mod scope;
 pub mod set;
 pub mod show;
 pub mod team;
+pub mod trust;
 
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, done};

@@ -50,10 +50,11 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 3] = [
+const MORE: [(&str, &str); 4] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("finish", include_str!("manual/finish.roff")),
+    ("trust", include_str!("manual/trust.roff")),
 ];
 
 /// As roff takes it: dashes are dashes, and no line begins with a request.

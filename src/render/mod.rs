@@ -12,6 +12,7 @@ pub mod paint;
 pub mod relocate;
 pub mod show;
 pub mod template;
+pub mod trust;
 
 pub use paint::Paint;
 

@@ -28,3 +28,4 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+mod trust;
