@@ -44,7 +44,7 @@ impl Repo {
     pub fn discover(directory: &Path) -> Result<Repo> {
         let found = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
         let inner = match found {
-            Ok(repo) => repo.to_thread_local(),
+            Ok(repo) => config::with_command_line(repo.to_thread_local()),
             Err(error) => {
                 return Err(match git_says_no(directory) {
                     Some(words) => Error::refused("There is no repository here to work with.").because(words),
