@@ -74,6 +74,6 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     if plan.create.sessions.is_empty() && options.all && mended.is_empty() {
         render::narrate("Every worktree is a session's already, or on the base.");
     }
-    let outcome = create::execute(ctx, &writer, plan.create)?;
+    let outcome = create::execute(ctx, &writer, plan.create, &render::surroundings::progress)?;
     super::create::report(stage, &outcome, &format, "Adopted")
 }

@@ -63,6 +63,9 @@ pub struct Args {
     /// Move uncommitted work into the new worktree
     #[arg(long)]
     carry: bool,
+    /// Run no set-up commands in the new worktree
+    #[arg(long)]
+    no_setup: bool,
     /// Read names from standard input, one a line
     #[arg(long, conflicts_with_all = ["name", "start"])]
     stdin: bool,
@@ -107,10 +110,12 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         stack: args.stack,
         stash: args.stash,
         carry: args.carry,
+        no_setup: args.no_setup,
     };
     if args.dry_run.dry_run {
         let plan = create::plan(ctx, &options)?;
-        for warning in plan.warnings.iter().chain(plan.sessions.iter().flat_map(|planned| &planned.warnings)) {
+        let said = plan.warnings.iter().chain(&plan.surroundings.warnings);
+        for warning in said.chain(plan.sessions.iter().flat_map(|planned| &planned.warnings)) {
             render::warn(stage.colours().err, warning);
         }
         render::answer(&render::create::plan(&plan))?;
@@ -118,7 +123,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     }
     let writer = ctx.writer()?;
     let plan = create::plan(ctx, &options)?;
-    let outcome = create::execute(ctx, &writer, plan)?;
+    let outcome = create::execute(ctx, &writer, plan, &render::surroundings::progress)?;
     report(stage, &outcome, &format, "Created")
 }
 
@@ -130,6 +135,9 @@ pub(super) fn report(stage: &Stage, outcome: &create::Outcome, format: &Format, 
     let made = outcome.sessions.iter().filter_map(|(_, made)| made.as_ref().ok());
     for warning in outcome.warnings.iter().chain(made.flat_map(|made| &made.warnings)) {
         render::warn(colours.err, warning);
+    }
+    for note in &outcome.notes {
+        render::hint(colours.err, note);
     }
     let mut exit = Exit::Done;
     for (_, made) in &outcome.sessions {

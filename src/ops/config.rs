@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: [Setting; 12] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -37,6 +37,11 @@ pub const SETTINGS: [Setting; 7] = [
         default: "",
         what: "ignored files that may go with a worktree, besides what tools make",
     },
+    Setting { key: "session.setup", default: "", what: "commands that make a new worktree fit for work" },
+    Setting { key: "session.hook.post-create", default: "", what: "commands after `create`, in the new worktree" },
+    Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },
+    Setting { key: "session.hook.pre-remove", default: "", what: "commands before a worktree goes; a failure refuses" },
+    Setting { key: "session.hook.post-remove", default: "", what: "commands after it went, in the main worktree" },
     Setting {
         key: "session.mirror",
         default: "false",

@@ -6,14 +6,17 @@ pub mod config;
 pub mod context;
 pub mod create;
 pub mod demo;
+pub mod env;
 pub mod finish;
 pub mod journal;
 pub mod list;
+pub mod phase;
 pub mod relocate;
 pub mod removal;
 pub mod scope;
 pub mod set;
 pub mod show;
+pub mod surroundings;
 pub mod team;
 pub mod trust;
 

@@ -142,6 +142,9 @@ fn created(made: &Created) -> Value {
     if let Some(worktree) = &made.worktree {
         value["worktree"] = path(worktree);
     }
+    if let Some(prepared) = &made.prepared {
+        value["prepared"] = crate::render::surroundings::fields(prepared);
+    }
     value
 }
 
@@ -159,6 +162,9 @@ pub fn create(outcome: &Outcome) -> Value {
     }
     if !outcome.warnings.is_empty() {
         value["warnings"] = json!(outcome.warnings);
+    }
+    if !outcome.notes.is_empty() {
+        value["notes"] = json!(outcome.notes);
     }
     value
 }

@@ -50,9 +50,10 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 4] = [
+const MORE: [(&str, &str); 5] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
+    ("env", include_str!("manual/env.roff")),
     ("finish", include_str!("manual/finish.roff")),
     ("trust", include_str!("manual/trust.roff")),
 ];

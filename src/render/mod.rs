@@ -3,6 +3,7 @@
 pub mod config;
 pub mod create;
 pub mod demo;
+pub mod env;
 pub mod finish;
 pub mod json;
 pub mod list;
@@ -11,6 +12,7 @@ pub mod manual;
 pub mod paint;
 pub mod relocate;
 pub mod show;
+pub mod surroundings;
 pub mod template;
 pub mod trust;
 
@@ -94,6 +96,11 @@ pub fn warn(paint: Paint, text: &str) {
     narrate(&format!("{} {}", paint.yellow("warning:"), harmless(text)));
 }
 
+/// Writes what may help.
+pub fn hint(paint: Paint, text: &str) {
+    narrate(&format!("{} {}", paint.cyan("hint:"), harmless(text)));
+}
+
 /// Writes an error: the sentence, what lies beneath, the remedies.
 pub fn error(paint: Paint, error: &Error) {
     if error.kind() == Kind::ClosedPipe {
@@ -108,7 +115,7 @@ pub fn error(paint: Paint, error: &Error) {
         source = cause.source();
     }
     for hint in error.hints() {
-        narrate(&format!("{} {}", paint.cyan("hint:"), harmless(hint)));
+        self::hint(paint, hint);
     }
     if error.kind() == Kind::Bug {
         narrate("This is a bug of git-session: please report it with what you did.");

@@ -12,6 +12,7 @@ mod config;
 mod contention;
 mod create;
 mod demo;
+mod env;
 mod finish;
 mod follow;
 mod format;

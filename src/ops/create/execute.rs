@@ -7,8 +7,11 @@ use crate::git::hooks::Ran;
 use crate::git::worktrees::Head;
 use crate::git::{Edit, Repo, Worktree, hooks};
 use crate::ops::Context;
+use crate::ops::env::Scene;
 use crate::ops::journal::create::CreateStep;
 use crate::ops::journal::{self, Plan};
+use crate::ops::phase::Sink;
+use crate::ops::surroundings::{self, Surroundings};
 use crate::store::{Writer, retry};
 use rayon::prelude::*;
 use std::path::Path;
@@ -17,9 +20,10 @@ use std::path::Path;
 ///
 /// # Errors
 /// Refused, if nothing could even begin.
-pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outcome> {
+pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>) -> Result<Outcome> {
     let _held = journal::hold(&ctx.repo, writer)?;
     let mut warnings = plan.warnings;
+    let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
     let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
     let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings };
@@ -37,7 +41,35 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outco
     if let Some(carried) = carried {
         bring_along(ctx, &carried, &mut sessions, &mut warnings);
     }
-    Ok(Outcome { operation: writer.operation.clone(), sessions, warnings })
+    // From here on the sessions are there, whatever comes of the rest.
+    let rest = &plan.surroundings;
+    warnings.extend(rest.warnings.iter().cloned());
+    let made = sessions.iter_mut().zip(new).filter(|(_, is_new)| *is_new);
+    let jobs = made
+        .filter_map(|((_, made), _)| made.as_mut().ok())
+        .map(|made| Ok((made, ctx.repo.another()?)))
+        .collect::<Result<Vec<_>>>()?;
+    jobs.into_par_iter().with_max_len(1).for_each(|(made, repo)| surround(&repo, made, rest, sink));
+    Ok(Outcome { operation: writer.operation.clone(), sessions, notes: plan.surroundings.notes, warnings })
+}
+
+/// Gives one new worktree what it needs besides its files.
+fn surround(repo: &Repo, made: &mut Created, plan: &Surroundings, sink: Sink<'_>) {
+    let worktree = made.worktree.as_ref().and_then(|path| repo.registered_at(path).ok());
+    let Some(worktree) = worktree else { return };
+    let scene = Scene {
+        name: made.name.clone(),
+        id: made.id,
+        branch: crate::ops::base::short_name(&made.branch).to_owned(),
+        base: made.base.now.short().to_owned(),
+        worktree: worktree.path,
+        git_dir: worktree.git_dir,
+        main: repo.main_place(),
+        repository: super::repository_name(repo),
+    };
+    let prepared = surroundings::make(repo, &scene, plan, sink);
+    made.warnings.extend(prepared.warnings.iter().cloned());
+    made.prepared = Some(prepared);
 }
 
 /// What all sessions of one command have in common.
@@ -103,6 +135,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
                 base: planned.base,
                 fork,
                 head: planned.start,
+                prepared: None,
                 warnings,
             })
         }
