@@ -63,6 +63,9 @@ pub struct Args {
     /// Move uncommitted work into the new worktree
     #[arg(long)]
     carry: bool,
+    /// Copy no ignored files into the new worktree
+    #[arg(long)]
+    no_copy: bool,
     /// Run no set-up commands in the new worktree
     #[arg(long)]
     no_setup: bool,
@@ -110,6 +113,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         stack: args.stack,
         stash: args.stash,
         carry: args.carry,
+        no_copy: args.no_copy,
         no_setup: args.no_setup,
     };
     if args.dry_run.dry_run {
@@ -117,6 +121,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         let said = plan.warnings.iter().chain(&plan.surroundings.warnings);
         for warning in said.chain(plan.sessions.iter().flat_map(|planned| &planned.warnings)) {
             render::warn(stage.colours().err, warning);
+        }
+        for note in &plan.surroundings.notes {
+            render::hint(stage.colours().err, note);
         }
         render::answer(&render::create::plan(&plan))?;
         return Ok(Exit::Done);
@@ -135,6 +142,12 @@ pub(super) fn report(stage: &Stage, outcome: &create::Outcome, format: &Format, 
     let made = outcome.sessions.iter().filter_map(|(_, made)| made.as_ref().ok());
     for warning in outcome.warnings.iter().chain(made.flat_map(|made| &made.warnings)) {
         render::warn(colours.err, warning);
+    }
+    for made in outcome.sessions.iter().filter_map(|(_, made)| made.as_ref().ok()) {
+        if let Some(prepared) = &made.prepared {
+            let said = render::surroundings::copied(&made.name, prepared);
+            said.lines().for_each(render::narrate);
+        }
     }
     for note in &outcome.notes {
         render::hint(colours.err, note);

@@ -75,14 +75,15 @@ fn refresh(stage: &Stage, name: Option<&str>, setup: bool, dry_run: bool, json: 
     for warning in &plan.warnings {
         render::warn(stage.colours().err, warning);
     }
-    if writer.is_none() {
+    let Some(writer) = writer else {
         if json {
             return print_json(&render::surroundings::plan_json(&scene, &plan));
         }
         render::answer(&render::surroundings::plan(&plan))?;
         return Ok(Exit::Done);
-    }
-    let prepared = surroundings::make(&ctx.repo, &scene, &plan, &render::surroundings::progress);
+    };
+    let prepared = surroundings::make_again(&ctx.repo, &writer, &scene, &plan, &render::surroundings::progress);
+    stage.wrote();
     for warning in &prepared.warnings {
         render::warn(stage.colours().err, warning);
     }

@@ -7,6 +7,7 @@ mod command;
 pub mod config;
 pub mod history;
 pub mod hooks;
+pub mod ignore;
 pub mod index;
 pub mod merge;
 mod objects;

@@ -1,5 +1,6 @@
 //! The machine around us: processes, files, locks, the terminal. Platform code lives here, behind `cfg`.
 
+pub mod clone;
 pub mod copy;
 pub mod disk;
 pub mod exchange;

@@ -86,7 +86,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     if plan.create.sessions.len() + plan.mend.len() > 1 && options.name.is_some() {
         return Err(Error::usage("`--name` is for one session."));
     }
-    let wanted = crate::ops::surroundings::Wanted { setup: true };
+    let wanted = crate::ops::surroundings::Wanted { copy: true, setup: true };
     plan.create.surroundings = surroundings_of(ctx, &snapshot, &plan.create.sessions, wanted)?;
     Ok(plan)
 }

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 15] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -37,6 +37,13 @@ pub const SETTINGS: [Setting; 12] = [
         default: "",
         what: "ignored files that may go with a worktree, besides what tools make",
     },
+    Setting {
+        key: "session.copy",
+        default: "",
+        what: "patterns of ignored files that a new worktree gets from the main one",
+    },
+    Setting { key: "session.copyDeny", default: "", what: "more patterns of secrets that are never copied" },
+    Setting { key: "session.link", default: "", what: "patterns of what is linked instead of copied" },
     Setting { key: "session.setup", default: "", what: "commands that make a new worktree fit for work" },
     Setting { key: "session.hook.post-create", default: "", what: "commands after `create`, in the new worktree" },
     Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },

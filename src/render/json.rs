@@ -25,6 +25,20 @@ pub fn path(path: &Path) -> Value {
     json!({ "path": encoded, "encoding": "percent" })
 }
 
+/// A path of a repository: the same form.
+pub fn bytes_path(path: &crate::session::BString) -> Value {
+    match std::str::from_utf8(path) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => {
+            let encode = |byte: &u8| match *byte {
+                byte if byte.is_ascii_graphic() && byte != b'%' => char::from(byte).to_string(),
+                byte => format!("%{byte:02X}"),
+            };
+            json!({ "path": path.iter().map(encode).collect::<String>(), "encoding": "percent" })
+        }
+    }
+}
+
 fn id(id: ObjectId) -> Value {
     Value::String(id.to_string())
 }

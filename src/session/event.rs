@@ -56,6 +56,8 @@ pub enum EventKind {
     Kept,
     /// It ended, its work put aside.
     Abandoned,
+    /// Files were copied into its worktree.
+    Prepared,
     /// An interrupted operation was taken back or completed.
     Recovered,
     /// A word of a newer version, kept as it is.
@@ -64,7 +66,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words this version writes.
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: [EventKind; 11] = [
         EventKind::Created,
         EventKind::Adopted,
         EventKind::Set,
@@ -74,6 +76,7 @@ impl EventKind {
         EventKind::Merged,
         EventKind::Kept,
         EventKind::Abandoned,
+        EventKind::Prepared,
         EventKind::Recovered,
     ];
 
@@ -89,6 +92,7 @@ impl EventKind {
             EventKind::Merged => "merged",
             EventKind::Kept => "kept",
             EventKind::Abandoned => "abandoned",
+            EventKind::Prepared => "prepared",
             EventKind::Recovered => "recovered",
             EventKind::Other(word) => word,
         }

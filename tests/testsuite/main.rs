@@ -29,4 +29,6 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+#[cfg(unix)]
+mod surroundings;
 mod trust;

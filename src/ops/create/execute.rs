@@ -49,12 +49,13 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
         .filter_map(|((_, made), _)| made.as_mut().ok())
         .map(|made| Ok((made, ctx.repo.another()?)))
         .collect::<Result<Vec<_>>>()?;
-    jobs.into_par_iter().with_max_len(1).for_each(|(made, repo)| surround(&repo, made, rest, sink));
+    let threads = if jobs.len() == 1 { rayon::current_num_threads() } else { 1 };
+    jobs.into_par_iter().with_max_len(1).for_each(|(made, repo)| surround(&repo, writer, made, rest, threads, sink));
     Ok(Outcome { operation: writer.operation.clone(), sessions, notes: plan.surroundings.notes, warnings })
 }
 
 /// Gives one new worktree what it needs besides its files.
-fn surround(repo: &Repo, made: &mut Created, plan: &Surroundings, sink: Sink<'_>) {
+fn surround(repo: &Repo, writer: &Writer, made: &mut Created, plan: &Surroundings, threads: usize, sink: Sink<'_>) {
     let worktree = made.worktree.as_ref().and_then(|path| repo.registered_at(path).ok());
     let Some(worktree) = worktree else { return };
     let scene = Scene {
@@ -67,7 +68,7 @@ fn surround(repo: &Repo, made: &mut Created, plan: &Surroundings, sink: Sink<'_>
         main: repo.main_place(),
         repository: super::repository_name(repo),
     };
-    let prepared = surroundings::make(repo, &scene, plan, sink);
+    let prepared = surroundings::make(repo, writer, &scene, plan, threads, sink);
     made.warnings.extend(prepared.warnings.iter().cloned());
     made.prepared = Some(prepared);
 }
@@ -265,7 +266,7 @@ fn set_upstream(repo: &Repo, branch: &str, upstream: &str) -> Result<()> {
 }
 
 /// Adds a line to `info/exclude`, once.
-fn exclude(repo: &Repo, line: &str) -> Result<()> {
+pub(crate) fn exclude(repo: &Repo, line: &str) -> Result<()> {
     let path = repo.common_dir().join("info/exclude");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     if text.lines().any(|have| have == line) {

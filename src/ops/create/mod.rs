@@ -4,6 +4,7 @@ mod execute;
 mod place;
 mod plan;
 
+pub(crate) use execute::exclude;
 pub use execute::execute;
 pub(crate) use place::repository_name;
 pub use place::{normal, of as place_of, require_free as require_free_place, sessions_folder};
@@ -52,6 +53,8 @@ pub struct Options {
     pub stash: bool,
     /// Moves uncommitted work of the current worktree into the new one.
     pub carry: bool,
+    /// Copies no ignored files.
+    pub no_copy: bool,
     /// Runs no set-up.
     pub no_setup: bool,
 }

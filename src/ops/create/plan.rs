@@ -57,7 +57,8 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<CreatePlan> {
             warnings.push(format!("A push to '{remote}' mirrors every ref: it publishes all sessions."));
         }
     }
-    let surroundings = surroundings_of(ctx, &snapshot, &sessions, Wanted { setup: !options.no_setup })?;
+    let surroundings =
+        surroundings_of(ctx, &snapshot, &sessions, Wanted { copy: !options.no_copy, setup: !options.no_setup })?;
     Ok(CreatePlan { sessions, documents, sparse: options.sparse.clone(), uncommitted, surroundings, warnings })
 }
 

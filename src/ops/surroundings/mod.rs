@@ -1,16 +1,23 @@
-//! What makes a new worktree usable at once: set-up and *post-create* commands.
+//! What makes a new worktree usable at once: copies of ignored files, set-up and *post-create* commands.
+
+pub mod copied;
+pub mod copy;
+pub mod find;
+pub mod secrets;
 
 use crate::error::Result;
 use crate::git::Repo;
 use crate::ops::Context;
 use crate::ops::env::Scene;
 use crate::ops::phase::{self, Failure, Phase, Sink};
-use crate::session::ObjectId;
-use crate::store::{Loaded, Snapshot};
+use crate::session::{BStr, ObjectId};
+use crate::store::{Loaded, Snapshot, Writer};
 
 /// What new worktrees get.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Surroundings {
+    /// Ignored files of the main worktree.
+    pub copy: find::CopyPlan,
     /// Commands of the set-up.
     pub setup: Vec<String>,
     /// Commands after it.
@@ -24,6 +31,8 @@ pub struct Surroundings {
 /// What came of it for one session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prepared {
+    /// What was copied.
+    pub copied: copy::Done,
     /// How many commands ran to a good end.
     pub ran: usize,
     /// The one that did not.
@@ -35,6 +44,8 @@ pub struct Prepared {
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
+    /// Copies of ignored files.
+    pub copy: bool,
     /// Set-up.
     pub setup: bool,
 }
@@ -48,6 +59,12 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, wanted: Wanted, start: ObjectId)
     let mut made = Surroundings::default();
     let team = phase::team(ctx, snapshot, &mut made.warnings);
     let team = team.as_ref();
+    if wanted.copy {
+        let named = team.map_or(&[][..], |team| &team.file.copy);
+        let secrets = secrets::Secrets::new(repo);
+        made.copy = find::find(repo, named, &secrets, &mut made.notes, &mut made.warnings)?;
+        made.warnings.extend(denied(&made.copy));
+    }
     let mut phases = vec![Phase::PostCreate];
     if wanted.setup {
         made.setup = phase::commands(repo, team, Phase::Setup).run;
@@ -61,12 +78,33 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, wanted: Wanted, start: ObjectId)
     Ok(made)
 }
 
+/// Whether a package manager or a compiler makes what is at this path, and makes it again.
+pub fn is_made_by_tools(path: &BStr) -> bool {
+    let text = String::from_utf8_lossy(path);
+    text.split('/')
+        .any(|part| crate::ops::removal::DISPOSABLE.iter().any(|pattern| !pattern.contains('*') && *pattern == part))
+}
+
+fn denied(plan: &find::CopyPlan) -> Option<String> {
+    let mut names: Vec<String> = plan.denied.iter().take(5).map(|path| format!("'{path}'")).collect();
+    if plan.denied.len() > 5 {
+        names.push(format!("{} more", plan.denied.len() - 5));
+    }
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} may hold secrets and {} not copied; `git config --add session.copyDeny '!<pattern>'` lets a file through.",
+            names.join(", "),
+            if plan.denied.len() == 1 { "was" } else { "were" }
+        )
+    })
+}
+
 /// Plans to give a session's worktree again what a new one gets. Reads only.
 ///
 /// # Errors
 /// Refused, if the repository cannot be read.
 pub fn plan_again(ctx: &Context, snapshot: &Snapshot, session: &Loaded, setup: bool) -> Result<Surroundings> {
-    let mut again = plan(ctx, snapshot, Wanted { setup }, session.head)?;
+    let mut again = plan(ctx, snapshot, Wanted { copy: true, setup }, session.head)?;
     again.notes.clear();
     if !setup {
         again.post_create.clear();
@@ -101,9 +139,56 @@ fn proposal(repo: &Repo, start: ObjectId) -> Result<Option<String>> {
     )))
 }
 
-/// Runs the commands for one session. It never fails: what goes wrong is said, and loses nothing.
-pub fn make(repo: &Repo, scene: &Scene, plan: &Surroundings, sink: Sink<'_>) -> Prepared {
+/// Copies the files and runs the commands for one new session, on up to `threads` threads. It never fails: what goes
+/// wrong is said, and loses nothing.
+pub fn make(
+    repo: &Repo,
+    writer: &Writer,
+    scene: &Scene,
+    plan: &Surroundings,
+    threads: usize,
+    sink: Sink<'_>,
+) -> Prepared {
     let mut prepared = Prepared::default();
+    copy_into(repo, writer, scene, plan, false, threads, &mut prepared);
+    run(repo, scene, plan, &mut prepared, sink);
+    prepared
+}
+
+/// The same for a session that is there already. What has changed in it stays.
+pub fn make_again(repo: &Repo, writer: &Writer, scene: &Scene, plan: &Surroundings, sink: Sink<'_>) -> Prepared {
+    let mut prepared = Prepared::default();
+    copy_into(repo, writer, scene, plan, true, rayon::current_num_threads(), &mut prepared);
+    for kept in &prepared.copied.kept {
+        prepared.warnings.push(format!("'{kept}' has changed in '{}', and stays as it is.", scene.name));
+    }
+    run(repo, scene, plan, &mut prepared, sink);
+    prepared
+}
+
+fn copy_into(
+    repo: &Repo,
+    writer: &Writer,
+    scene: &Scene,
+    plan: &Surroundings,
+    again: bool,
+    threads: usize,
+    prepared: &mut Prepared,
+) {
+    match copy::execute(repo, writer, scene, &plan.copy, again, threads) {
+        Ok(done) => {
+            prepared.warnings.extend(done.warnings.iter().cloned());
+            prepared.copied = done;
+        }
+        Err(error) => prepared.warnings.push(format!(
+            "Not all could be copied into '{0}': {1}. `git session env refresh {0}` tries again.",
+            scene.name,
+            error.one_line()
+        )),
+    }
+}
+
+fn run(repo: &Repo, scene: &Scene, plan: &Surroundings, prepared: &mut Prepared, sink: Sink<'_>) {
     let log = scene.git_dir.join(phase::LOG);
     if !plan.setup.is_empty() || !plan.post_create.is_empty() {
         // Of an earlier run.
@@ -143,5 +228,4 @@ pub fn make(repo: &Repo, scene: &Scene, plan: &Surroundings, sink: Sink<'_>) -> 
             }
         }
     }
-    prepared
 }
