@@ -82,6 +82,7 @@ fn refresh(stage: &Stage, name: Option<&str>, setup: bool, dry_run: bool, json: 
         render::answer(&render::surroundings::plan(&plan))?;
         return Ok(Exit::Done);
     };
+    let scene = env::with_ports(ctx, scene)?;
     let prepared = surroundings::make_again(&ctx.repo, &writer, &scene, &plan, &render::surroundings::progress);
     stage.wrote();
     for warning in &prepared.warnings {

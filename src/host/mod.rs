@@ -4,6 +4,7 @@ pub mod clone;
 pub mod copy;
 pub mod disk;
 pub mod exchange;
+pub mod ports;
 pub mod process;
 pub mod random;
 pub mod state;

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -44,6 +44,11 @@ pub const SETTINGS: [Setting; 15] = [
     },
     Setting { key: "session.copyDeny", default: "", what: "more patterns of secrets that are never copied" },
     Setting { key: "session.link", default: "", what: "patterns of what is linked instead of copied" },
+    Setting {
+        key: "session.ports",
+        default: "20000-29999",
+        what: "the ports that sessions are given, ten each; `off` gives none",
+    },
     Setting { key: "session.setup", default: "", what: "commands that make a new worktree fit for work" },
     Setting { key: "session.hook.post-create", default: "", what: "commands after `create`, in the new worktree" },
     Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::host::process::Command;
 use crate::ops::Context;
+use crate::ops::ports;
 use crate::ops::team::Phase;
 use crate::session::{Name, ObjectId};
 use crate::store::{Loaded, Snapshot};
@@ -28,6 +29,8 @@ pub struct Scene {
     pub main: PathBuf,
     /// What people call the repository.
     pub repository: String,
+    /// The first of its ports.
+    pub ports: Option<u16>,
 }
 
 impl Scene {
@@ -46,6 +49,7 @@ impl Scene {
             git_dir: worktree.git_dir.clone(),
             main: ctx.repo.main_place(),
             repository: crate::ops::create::repository_name(&ctx.repo),
+            ports: ports::of(&ctx.repo, session.id())?,
         }))
     }
 
@@ -53,7 +57,7 @@ impl Scene {
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let slug = self.name.slug();
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        vec![
+        let mut list = vec![
             ("SESSION_NAME", self.name.to_string()),
             ("SESSION_ID", self.id.to_string()),
             ("SESSION_SLUG", slug.clone()),
@@ -63,7 +67,13 @@ impl Scene {
             ("SESSION_ROOT", text(&self.main)),
             ("SESSION_DATABASE_SUFFIX", format!("_{}", plain(&slug, '_'))),
             ("COMPOSE_PROJECT_NAME", project(&self.repository, &slug)),
-        ]
+        ];
+        if let Some(first) = self.ports {
+            list.push(("SESSION_PORT_BASE", first.to_string()));
+            list.push(("SESSION_PORT_COUNT", ports::SIZE.to_string()));
+            list.push(("PORT", first.to_string()));
+        }
+        list
     }
 
     /// A command line of the user's or the team's, in `place`, with the variables and without what would point git
@@ -83,6 +93,15 @@ pub fn require(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<S
         Error::refused(format!("'{}' has no worktree.", session.name))
             .hint(format!("`git session adopt {}` gives it one.", session.name))
     })
+}
+
+/// The same with a block of ports, also where it had none.
+///
+/// # Errors
+/// Refused, if refs cannot be written.
+pub fn with_ports(ctx: &Context, scene: Scene) -> Result<Scene> {
+    let ports = ports::ensure(&ctx.repo, scene.id)?;
+    Ok(Scene { ports, ..scene })
 }
 
 /// What docker compose takes for a project: lower case letters, digits, dashes and underscores.

@@ -11,6 +11,7 @@ pub mod finish;
 pub mod journal;
 pub mod list;
 pub mod phase;
+pub mod ports;
 pub mod relocate;
 pub mod removal;
 pub mod scope;

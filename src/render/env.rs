@@ -42,6 +42,7 @@ pub fn json(scene: &Scene) -> Value {
         "version": 1,
         "name": scene.name,
         "worktree": crate::render::json::path(&scene.worktree),
+        "ports": scene.ports.map(|first| json!({ "base": first, "count": crate::ops::ports::SIZE })),
         "variables": variables,
     })
 }

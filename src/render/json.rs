@@ -156,6 +156,9 @@ fn created(made: &Created) -> Value {
     if let Some(worktree) = &made.worktree {
         value["worktree"] = path(worktree);
     }
+    if let Some(first) = made.ports {
+        value["ports"] = json!({ "base": first, "count": crate::ops::ports::SIZE });
+    }
     if let Some(prepared) = &made.prepared {
         value["prepared"] = crate::render::surroundings::fields(prepared);
     }

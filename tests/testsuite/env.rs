@@ -141,3 +141,73 @@ fn package_managers_are_proposed_and_not_run() {
     r.config("session.setup", "true");
     assert!(!r.git("session create docs").ok().stderr_text().contains("npm"));
 }
+
+fn port(r: &Sandbox, name: &str) -> u64 {
+    r.git(&format!("session env {name} --json")).ok().json_as("env")["ports"]["base"].as_u64().expect("a port")
+}
+
+fn claims(r: &Sandbox) -> usize {
+    r.refs().iter().filter(|name| name.starts_with("refs/sessions/@ports/")).count()
+}
+
+#[test]
+fn each_session_has_ports_of_its_own_for_as_long_as_it_lives() {
+    let r = repository().config("session.copy", ".env").file(".env", "A=1\nPORT=3000\n");
+    r.file(".gitignore", "out\n.env\n").commit("ignore").config("session.ports", "41200-41239");
+    let run = r.git_input("session create --stdin --json", "a\nb\nc\nd\n");
+    let answer = run.ok().json_as("create");
+    let mut ports: Vec<u64> = answer["sessions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|made| made["ports"]["base"].as_u64().expect("one"))
+        .collect();
+    ports.sort_unstable();
+    assert_eq!(ports, [41_200, 41_210, 41_220, 41_230]);
+    assert_eq!(claims(&r), 4);
+    // All are taken: a fifth goes without.
+    r.git("session create e").ok();
+    assert!(r.git("session env e --json").ok().json_as("env")["ports"].is_null());
+    let mine = port(&r, "a");
+    assert_eq!(r.session("a").read(".env"), format!("A=1\nPORT={mine}\n"));
+    r.git("session env a").ok().stdout_contains(&format!("export PORT='{mine}'"));
+    r.git("session rename a renamed").ok();
+    assert_eq!(port(&r, "renamed"), mine);
+    // What was rewritten counts as copied: it may go. The block is given back.
+    r.git("session finish renamed --abandon -y").ok();
+    assert_eq!(claims(&r), 3);
+    r.git("session env refresh e").ok();
+    assert_eq!(port(&r, "e"), mine);
+    r.git("session finish b --merge").ok();
+    r.git("session finish c --keep").ok();
+    assert_eq!(claims(&r), 2);
+}
+
+#[test]
+fn a_port_that_somebody_listens_on_is_not_given() {
+    let r = repository().config("session.ports", "41300-41319");
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", 41_305)).expect("free");
+    r.git("session create a").ok();
+    assert_eq!(port(&r, "a"), 41_310);
+    r.config("session.ports", "off").git("session create b").ok();
+    assert_eq!(claims(&r), 1);
+    r.config("session.ports", "80").git("session create c").code(1).stderr_contains("no range of ports");
+    r.config("session.ports", "41300-41319");
+    // A failed `create` gives its block back.
+    r.file("../repo-sessions/x", "in the way");
+    r.git("session create x/y").code(1);
+    assert_eq!(claims(&r), 1);
+}
+
+#[test]
+fn many_at_once_never_share_ports() {
+    let r = repository().config("session.ports", "41400-41559");
+    let all: Vec<_> = (0..16).map(|n| r.spawn(&format!("session create s{n} --no-setup"))).collect();
+    for run in all {
+        run.wait().ok();
+    }
+    let mut ports: Vec<u64> = (0..16).map(|n| port(&r, &format!("s{n}"))).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 16);
+}

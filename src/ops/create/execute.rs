@@ -11,6 +11,7 @@ use crate::ops::env::Scene;
 use crate::ops::journal::create::CreateStep;
 use crate::ops::journal::{self, Plan};
 use crate::ops::phase::Sink;
+use crate::ops::ports;
 use crate::ops::surroundings::{self, Surroundings};
 use crate::store::{Writer, retry};
 use rayon::prelude::*;
@@ -26,7 +27,8 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
     let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
     let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
-    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings };
+    let ports = ports::range(&ctx.repo)?;
+    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings, ports };
     let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
     let jobs =
         plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
@@ -67,6 +69,7 @@ fn surround(repo: &Repo, writer: &Writer, made: &mut Created, plan: &Surrounding
         git_dir: worktree.git_dir,
         main: repo.main_place(),
         repository: super::repository_name(repo),
+        ports: made.ports,
     };
     let prepared = surroundings::make(repo, writer, &scene, plan, threads, sink);
     made.warnings.extend(prepared.warnings.iter().cloned());
@@ -79,6 +82,7 @@ struct Shared<'a> {
     documents: &'a [(String, Vec<u8>)],
     sparse: &'a [String],
     siblings: &'a [Worktree],
+    ports: Option<ports::Range>,
 }
 
 fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> Result<Created> {
@@ -113,13 +117,16 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         journal::claim(repo, writer, &[(reference.clone(), Plan::Create(step.clone()), vec![record, planned.start])])
     })?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
-    if let Err(error) = begin(repo, &planned, record, &event.subject()) {
+    let ports = match begin(repo, shared.ports, &planned, record, &event.subject()) {
+        Ok(ports) => ports,
         // Nothing was made: a branch that stands there now is somebody else's.
-        return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
-            Ok(()) => error,
-            Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
-        });
-    }
+        Err(error) => {
+            return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
+                Ok(()) => error,
+                Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
+            });
+        }
+    };
     let made = fill(repo, shared, &planned, threads).and_then(|warnings| {
         retry(|| repo.transact(&[claim.release()], "session: created"))?;
         Ok(warnings)
@@ -136,6 +143,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
                 base: planned.base,
                 fork,
                 head: planned.start,
+                ports,
                 prepared: None,
                 warnings,
             })
@@ -149,24 +157,42 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
     }
 }
 
-/// Branch and record, in one transaction.
-fn begin(repo: &Repo, planned: &Planned, record: crate::session::ObjectId, message: &str) -> Result<()> {
+/// Branch, record and a block of ports, in one transaction. Returns the first port.
+fn begin(
+    repo: &Repo,
+    range: Option<ports::Range>,
+    planned: &Planned,
+    record: crate::session::ObjectId,
+    message: &str,
+) -> Result<Option<u16>> {
     let branch = match planned.branch_from {
         BranchFrom::Local => Edit::verify(&planned.branch, planned.start),
         BranchFrom::New | BranchFrom::Remote(_) => Edit::create(&planned.branch, planned.start),
     };
-    let edits = [branch, Edit::create(planned.name.reference(), record)];
-    let outcome = retry(|| match repo.transact(&edits, message) {
-        // Trying again helps against a lock, and not against a branch that is there.
-        Err(error) if error.is_contended() && edits[0].is_stale(repo) => Ok(Err(error)),
-        outcome => outcome.map(Ok),
+    let range = range.filter(|_| planned.place.path().is_some());
+    let choose = || range.map_or(Ok(None), |range| ports::choose(repo, range, record, 0));
+    let mut block = choose()?;
+    let outcome = retry(|| {
+        // Another session was given the same one at the same moment.
+        if block.as_ref().is_some_and(|(_, edit)| edit.is_stale(repo)) {
+            block = choose()?;
+        }
+        let mut edits = vec![branch.clone(), Edit::create(planned.name.reference(), record)];
+        edits.extend(block.iter().map(|(_, edit)| edit.clone()));
+        match repo.transact(&edits, message) {
+            // Trying again helps against a lock, and not against a branch that is there.
+            Err(error) if error.is_contended() && branch.is_stale(repo) => Ok(Err(error)),
+            outcome => outcome.map(Ok),
+        }
     })?;
+    let first = block.map(|(first, _)| first);
     outcome.map_err(|error| {
         let short = crate::ops::base::short_name(&planned.branch);
         Error::contended(format!("Somebody else made or moved the branch '{short}' at the same moment."))
             .because(error)
             .hint("Nothing was changed; run it again.")
-    })
+    })?;
+    Ok(first)
 }
 
 /// The files, once branch and record are there. Returns warnings.

@@ -163,6 +163,8 @@ pub struct Created {
     pub fork: ObjectId,
     /// Where the branch stands.
     pub head: ObjectId,
+    /// The first of its ports.
+    pub ports: Option<u16>,
     /// What a new worktree got besides its files.
     pub prepared: Option<Prepared>,
     /// What the user should know.

@@ -66,7 +66,11 @@ pub fn execute(
             spans.push((root, files, start, all.len()));
         }
     }
-    let edit = |_: &[u8], _: &[u8]| -> Option<Vec<u8>> { None };
+    let edit = |path: &[u8], text: &[u8]| {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let port = scene.ports.filter(|_| name.starts_with(b".env"))?;
+        crate::ops::ports::rewritten(text, port)
+    };
     let outcomes = clone::files(source, &scene.worktree, &all, threads, &edit)?;
     for (root, files, start, end) in spans {
         let mut looks: Vec<(BString, Look)> = Vec::new();
