@@ -2,8 +2,9 @@
 
 use crate::commands::{DryRun, Stage, print_json, session_names};
 use crate::error::{Error, Exit, Result};
-use crate::ops::{Snapshot, env, scope, surroundings};
+use crate::ops::{Snapshot, Writer, env, scope, surroundings};
 use crate::render;
+use crate::session::Name;
 use clap_complete::engine::ArgValueCandidates;
 
 /// Print a session's variables for tools: ports, names, places
@@ -59,6 +60,21 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         Some("dotenv") => render::answer(&render::env::dotenv(&scene)?).map(|()| Exit::Done),
         _ => render::answer(&render::env::sh(&scene)).map(|()| Exit::Done),
     }
+}
+
+/// Gives a worktree that was made for a session which is there already what `create` gives a new one.
+pub(super) fn prepare(stage: &Stage, writer: &Writer, name: &Name) -> Result<()> {
+    let ctx = stage.context()?;
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let session = snapshot.require(name)?;
+    let scene = env::with_ports(ctx, env::require(ctx, &snapshot, session)?)?;
+    let plan = surroundings::plan_again(ctx, &snapshot, session, true)?;
+    let prepared = surroundings::make_again(&ctx.repo, writer, &scene, &plan, &render::surroundings::progress);
+    for warning in plan.warnings.iter().chain(&prepared.warnings) {
+        render::warn(stage.colours().err, warning);
+    }
+    render::surroundings::copied(&scene.name, &prepared).lines().for_each(render::narrate);
+    Ok(())
 }
 
 fn refresh(stage: &Stage, name: Option<&str>, setup: bool, dry_run: bool, json: bool) -> Result<Exit> {

@@ -22,5 +22,5 @@ pub mod team;
 pub mod trust;
 
 pub use crate::git::glob_matches;
-pub use crate::store::{Snapshot, done};
+pub use crate::store::{Snapshot, Writer, done};
 pub use context::Context;

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::git::worktrees::{bytes_of_path, path_of_bytes};
 use crate::git::{Worktree, status};
 use crate::ops::Context;
-use crate::ops::surroundings::copied;
 use crate::ops::surroundings::secrets::Secrets;
+use crate::ops::surroundings::{copied, is_made_by_tools};
 use crate::session::BString;
 
 /// What package managers and compilers make, and make again: `session.disposable` adds to it.
@@ -204,22 +204,31 @@ fn refuse_ignored(ctx: &Context, worktree: &Worktree) -> Result<()> {
 fn refuse_secrets(ctx: &Context, worktree: &Worktree, ignored: &[BString]) -> Result<()> {
     let secrets = Secrets::new(&ctx.repo);
     let mut found = Vec::new();
-    let mut left: Vec<BString> = ignored.to_vec();
-    while let Some(path) = left.pop() {
-        let folder = path.strip_suffix(b"/").map(BString::from);
-        if secrets.names(&worktree.path, folder.as_ref().unwrap_or(&path).as_ref(), folder.is_some()) {
-            found.push(path);
-            continue;
+    let mut left: Vec<(BString, bool)> = Vec::new();
+    for path in ignored {
+        let (bare, is_folder) = match path.strip_suffix(b"/") {
+            Some(folder) => (BString::from(folder), true),
+            None => (path.clone(), false),
+        };
+        if secrets.names(&worktree.path, bare.as_ref(), is_folder) {
+            found.push(bare);
+        } else if is_folder {
+            let in_tools = is_made_by_tools(bare.as_ref());
+            left.push((bare, in_tools));
         }
-        let Some(folder) = folder else { continue };
+    }
+    while let Some((folder, in_tools)) = left.pop() {
         for entry in worktree.path.join(path_of_bytes(&folder)).read_dir().into_iter().flatten().flatten() {
             let mut below = folder.clone();
             below.push(b'/');
             below.extend_from_slice(&bytes_of_path(std::path::Path::new(&entry.file_name())));
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                below.push(b'/');
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let in_tools = in_tools || is_folder && is_made_by_tools(below.as_ref());
+            if secrets.names_entry(&worktree.path, below.as_ref(), is_folder, in_tools) {
+                found.push(below);
+            } else if is_folder {
+                left.push((below, in_tools));
             }
-            left.push(below);
         }
     }
     let Some(first) = found.first() else { return Ok(()) };

@@ -215,3 +215,118 @@ fn repositories_inside_are_left_alone() {
     let s = r.session("two");
     assert!(s.has("data/f") && !s.has("data/inner") && !s.has("data/sessions/one"));
 }
+
+/// What git says of the same patterns: what they ignore, of what it ignores.
+fn as_git_judges(r: &Sandbox, patterns: &str) -> Vec<String> {
+    let file = r.root().join("patterns");
+    std::fs::write(&file, patterns).expect("written");
+    let list = |more: &[&str]| -> Vec<String> {
+        let mut args = vec!["ls-files", "-z", "--others", "--ignored"];
+        args.extend(more);
+        r.git_args(args).ok().text().split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
+    };
+    let named = list(&["--exclude-from", file.to_str().expect("text")]);
+    let mut both: Vec<String> = list(&["--exclude-standard"]).into_iter().filter(|path| named.contains(path)).collect();
+    both.sort();
+    both
+}
+
+#[test]
+fn patterns_mean_what_they_mean_to_git() {
+    let r = Sandbox::new().file("a.txt", "1\n").file("mixed/tracked", "t\n").commit("base");
+    r.file(".gitignore", "*.env\n.env*\n/cache/\nmixed/*\n!mixed/tracked\nlogs/\n").commit("ignore");
+    for path in [
+        ".env",
+        ".env.local",
+        "a.env",
+        "cache/x",
+        "cache/deep/y.env",
+        "cache/deep/z z",
+        "mixed/one",
+        "mixed/two.env",
+        "sub/.env",
+        "sub/deep/.env.test",
+        "sub/logs/one",
+        "logs/one",
+        "logs/two.env",
+        "plain",
+        "sub/plain",
+        "cache/[b]",
+    ] {
+        r.file(path, path);
+    }
+    let lists = [
+        "*",
+        ".env",
+        "/.env",
+        ".env*",
+        "**/.env*",
+        "sub/**",
+        "sub/",
+        "cache",
+        "cache/",
+        "/cache/deep",
+        "cache/deep/*",
+        "*\n!.env",
+        "cache/*\n!cache/deep",
+        "cache\n!cache/x",
+        "cache/**\n!cache/deep/\n!cache/deep/z*",
+        "mixed/*",
+        "mixed\n",
+        "logs",
+        "/logs",
+        "**/logs/",
+        "*.env\n!a.env\n",
+        "# *\n\\#\n",
+        "cache/\\[b\\]",
+        "cache/[[]b]",
+        "z\\ z",
+        "deep",
+        "**/deep/**",
+        "*/*",
+        "s?b/.env",
+        "[.]env",
+        "plain",
+        "!*",
+    ];
+    for (number, patterns) in lists.iter().enumerate() {
+        let name = format!("s{number}");
+        r.file(".worktreeinclude", patterns);
+        r.git_args(["session", "create", &name]).ok();
+        let s = r.session(&name);
+        let args = ["ls-files", "-z", "--others"];
+        let mut found: Vec<String> =
+            s.git_args(args).ok().text().split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        found.sort();
+        assert_eq!(found, as_git_judges(&r, patterns), "{patterns:?}");
+    }
+}
+
+#[test]
+fn a_copy_that_was_killed_is_made_whole() {
+    let r = repository().config("session.copy", "data").file("data/a", "whole\n").file("data/b", "b\n");
+    r.git("session create auth --no-copy").ok();
+    let s = r.session("auth");
+    s.file("data/a", "who").file("data/b", "mine\n");
+    r.git("session env refresh auth").ok().stderr_contains("'data/b' has changed");
+    assert_eq!((s.read("data/a"), s.read("data/b")), ("whole\n".into(), "mine\n".into()));
+    // Nothing noted it: what is the same as the main worktree's is a copy.
+    s.remove("data/b");
+    let args =
+        ["-p", r.path("data/b").to_str().expect("text"), s.path("data/b").to_str().expect("text")].map(str::to_owned);
+    r.run("cp", args).ok();
+    r.git("session finish auth --abandon -y").code(1);
+    r.git("session env refresh auth").ok();
+    r.git("session finish auth --abandon -y").ok();
+}
+
+#[test]
+fn a_worktree_that_is_given_back_gets_them_too() {
+    let r = repository().config("session.copy", ".env").file(".env", "A=1\n").config("session.setup", "touch other");
+    r.git("session create auth").ok();
+    let s = r.session("auth");
+    std::fs::remove_dir_all(s.here()).expect("removed");
+    r.git("session adopt auth").ok();
+    let s = r.session("auth");
+    assert!(s.has(".env") && s.has("other"));
+}

@@ -2,6 +2,7 @@
 
 use super::copied::{self, Copied};
 use super::find::CopyPlan;
+use super::is_made_by_tools;
 use crate::error::Result;
 use crate::git::Repo;
 use crate::git::worktrees::path_of_bytes;
@@ -89,14 +90,14 @@ pub fn execute(
                 )),
             }
         }
-        if looks.is_empty() {
-            continue;
+        if !looks.is_empty() {
+            done.roots.push(root.clone());
         }
-        done.roots.push(root.clone());
         if again {
-            // Of a folder that is kept as a whole, all that is unchanged counts.
+            // What is there and the same is a copy: of a folder that is kept as a whole, or of one that was killed.
             let copied: HashSet<BString> = looks.iter().map(|(file, _)| file.clone()).collect();
-            for file in files.iter().filter(|file| !copied.contains(*file)) {
+            let rest = files.iter().filter(|file| !copied.contains(*file) && !is_made_by_tools((*file).as_ref()));
+            for file in rest {
                 let look = Look::of(&scene.worktree.join(path_of_bytes(file)));
                 if look.is_some() && look == Look::of(&source.join(path_of_bytes(file))) {
                     looks.extend(look.map(|look| (file.clone(), look)));
@@ -141,6 +142,9 @@ fn may_copy(source: &std::path::Path, scene: &Scene, known: &Copied, file: &BStr
         return false;
     }
     let recorded = std::str::from_utf8(file).ok().and_then(|file| known.files.get(file));
+    if recorded.is_none() && is_beginning(&target, &source.join(path_of_bytes(file))) {
+        return std::fs::remove_file(&target).is_ok();
+    }
     if recorded != Some(&have) {
         done.kept.push(file.clone());
         return false;
@@ -150,6 +154,18 @@ fn may_copy(source: &std::path::Path, scene: &Scene, known: &Copied, file: &BStr
         return false;
     }
     std::fs::remove_file(&target).is_ok()
+}
+
+/// Whether a file is the beginning of another one: a copy that was killed. Nothing is lost with it.
+fn is_beginning(path: &std::path::Path, whole: &std::path::Path) -> bool {
+    let is_file = |path: &std::path::Path| path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    if !is_file(path) || !is_file(whole) {
+        return false;
+    }
+    match (std::fs::read(path), std::fs::read(whole)) {
+        (Ok(part), Ok(whole)) => part.len() < whole.len() && whole.starts_with(&part),
+        _ => false,
+    }
 }
 
 fn link_all(repo: &Repo, scene: &Scene, plan: &CopyPlan, done: &mut Done, known: &mut Copied) -> Result<()> {

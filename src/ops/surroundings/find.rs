@@ -55,7 +55,16 @@ pub fn find(
     for root in status::ignored(&main)? {
         let is_directory = root.ends_with(b"/");
         let path: &BStr = root.strip_suffix(b"/").unwrap_or(&root).into();
-        let found = search.at(path, is_directory, parent_is_named(&copy, path));
+        let parent: &BStr = path.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |slash| &path[..slash]).into();
+        // What git names is where the walk begins: what is above it is looked at once.
+        if !parent.is_empty() && secrets.names(&main, parent, true) {
+            continue;
+        }
+        let above = Above {
+            is_named: !parent.is_empty() && copy.names(parent, true),
+            in_tools: super::is_made_by_tools(parent),
+        };
+        let found = search.at(path, is_directory, above);
         if !found.files.is_empty() {
             plan.roots.push((root.clone(), found.files.len()));
         }
@@ -104,8 +113,13 @@ fn offer(repo: &Repo, main: &Path, copy: &Patterns, notes: &mut Vec<String>) -> 
     Ok(())
 }
 
-fn parent_is_named(copy: &Patterns, path: &BStr) -> bool {
-    path.iter().rposition(|byte| *byte == b'/').is_some_and(|slash| copy.names(path[..slash].into(), true))
+/// What is known of the folders above a path.
+#[derive(Debug, Clone, Copy)]
+struct Above {
+    /// A pattern names one.
+    is_named: bool,
+    /// One is made by tools.
+    in_tools: bool,
 }
 
 struct Search<'a> {
@@ -124,15 +138,16 @@ struct Found {
 }
 
 impl Search<'_> {
-    /// What is to be taken at a path that git ignores. `is_named`: a folder above it was named.
-    fn at(&self, path: &BStr, is_directory: bool, is_named: bool) -> Found {
+    /// What is to be taken at a path that git ignores.
+    fn at(&self, path: &BStr, is_directory: bool, above: Above) -> Found {
         let mut found = Found::default();
-        let is_named = is_named || self.copy.verdict(path, is_directory) == Some(true);
+        let is_named = above.is_named || self.copy.verdict(path, is_directory) == Some(true);
         let is_linked = self.link.verdict(path, is_directory) == Some(true);
         if !is_named && !is_linked && !is_directory {
             return found;
         }
-        if self.secrets.names(self.main, path, is_directory) {
+        let in_tools = above.in_tools || is_directory && super::is_tool_folder(path);
+        if self.secrets.names_entry(self.main, path, is_directory, in_tools) {
             if is_named || is_linked {
                 found.denied.push(path.into());
             }
@@ -147,7 +162,7 @@ impl Search<'_> {
             return found;
         }
         // Nobody wants single files out of what tools make, such as each `.env` that is in a package.
-        if !is_named && super::is_made_by_tools(path) {
+        if !is_named && in_tools {
             return found;
         }
         let folder = self.main.join(path_of_bytes(path));
@@ -167,12 +182,13 @@ impl Search<'_> {
             below.extend_from_slice(&bytes_of_path(Path::new(&entry.file_name())));
             if kind.is_dir() { folders.push(below) } else { files.push(below) }
         }
+        let below_it = Above { is_named, in_tools };
         files.sort();
         folders.sort();
         for file in files {
-            found.add(self.at(file.as_ref(), false, is_named));
+            found.add(self.at(file.as_ref(), false, below_it));
         }
-        let below: Vec<Found> = folders.par_iter().map(|folder| self.at(folder.as_ref(), true, is_named)).collect();
+        let below: Vec<Found> = folders.par_iter().map(|folder| self.at(folder.as_ref(), true, below_it)).collect();
         for more in below {
             found.add(more);
         }

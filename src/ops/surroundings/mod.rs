@@ -80,9 +80,16 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, wanted: Wanted, start: ObjectId)
 
 /// Whether a package manager or a compiler makes what is at this path, and makes it again.
 pub fn is_made_by_tools(path: &BStr) -> bool {
-    let text = String::from_utf8_lossy(path);
-    text.split('/')
-        .any(|part| crate::ops::removal::DISPOSABLE.iter().any(|pattern| !pattern.contains('*') && *pattern == part))
+    path.split(|byte| *byte == b'/').any(is_tool_name)
+}
+
+/// The same of a folder below one that is not.
+fn is_tool_folder(path: &BStr) -> bool {
+    path.rsplit(|byte| *byte == b'/').next().is_some_and(is_tool_name)
+}
+
+fn is_tool_name(name: &[u8]) -> bool {
+    crate::ops::removal::DISPOSABLE.iter().any(|pattern| pattern.as_bytes() == name)
 }
 
 fn denied(plan: &find::CopyPlan) -> Option<String> {

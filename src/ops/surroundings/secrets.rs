@@ -74,6 +74,13 @@ impl Secrets {
         }
     }
 
+    /// Whether the list names this file or directory itself. For those who walk down from one that it does not name.
+    /// `in_tools`: a folder above it is one that tools make.
+    pub fn names_entry(&self, top: &Path, path: &BStr, is_directory: bool, in_tools: bool) -> bool {
+        let list = if in_tools { &self.own } else { &self.project };
+        list.verdict(path, is_directory) == Some(true) || !in_tools && !is_directory && has_token(top, path)
+    }
+
     /// Whether the list names this file or directory, or one above it. `top` is the worktree it lies in.
     pub fn names(&self, top: &Path, path: &BStr, is_directory: bool) -> bool {
         if super::is_made_by_tools(path) {
