@@ -47,8 +47,14 @@ pub enum Outcome {
     Blocked,
 }
 
-/// Changes contents on the way; none where they go as they are.
-pub type Edit<'a> = &'a (dyn Fn(&[u8], &[u8]) -> Option<Vec<u8>> + Sync);
+/// Changes contents on the way.
+#[derive(Clone, Copy)]
+pub struct Edit<'a> {
+    /// Whether a file of this path may be changed.
+    pub wants: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    /// The new contents of such a file; none where they go as they are.
+    pub change: &'a (dyn Fn(&[u8]) -> Option<Vec<u8>> + Sync),
+}
 
 /// Jobs that one thread takes at a time.
 const CHUNK: usize = 64;
@@ -132,7 +138,9 @@ mod system {
     use std::os::fd::OwnedFd;
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
+    #[cfg(target_os = "linux")]
+    use std::sync::atomic::Ordering;
 
     pub(super) struct Copier<'a> {
         source: OwnedFd,
@@ -143,8 +151,12 @@ mod system {
         can_share: &'a AtomicBool,
     }
 
-    /// Contents above this are shared, or copied inside the kernel, where the system can.
+    /// Contents above this are copied inside the kernel, where the system can.
     const LARGE: u64 = 64 * 1024;
+
+    /// Contents above this are shared, where the file system can. Less than a block is sooner written.
+    #[cfg(target_os = "linux")]
+    const BLOCK: u64 = 4096;
 
     impl<'a> Copier<'a> {
         pub(super) fn new(source: &Path, target: &Path, can_share: &'a AtomicBool) -> Result<Copier<'a>> {
@@ -212,16 +224,19 @@ mod system {
         buffer: &mut [u8],
         can_share: &AtomicBool,
     ) -> io::Result<bool> {
-        if stat.size > LARGE {
-            #[cfg(target_os = "linux")]
-            if can_share.load(Ordering::Relaxed) {
-                match rustix::fs::ioctl_ficlone(copy, file) {
-                    Ok(()) => return Ok(true),
-                    Err(Errno::NOSPC | Errno::IO | Errno::DQUOT) => {}
-                    Err(_) => can_share.store(false, Ordering::Relaxed),
-                }
+        let is_edited = stat.size <= LARGE && (edit.wants)(path);
+        #[cfg(not(target_os = "linux"))]
+        let _ = can_share;
+        #[cfg(target_os = "linux")]
+        if stat.size > BLOCK && !is_edited && can_share.load(Ordering::Relaxed) {
+            match rustix::fs::ioctl_ficlone(copy, file) {
+                Ok(()) => return Ok(true),
+                Err(Errno::NOSPC | Errno::IO | Errno::DQUOT) => {}
+                Err(_) => can_share.store(false, Ordering::Relaxed),
             }
-            #[cfg(target_os = "linux")]
+        }
+        #[cfg(target_os = "linux")]
+        if stat.size > LARGE {
             loop {
                 match rustix::fs::copy_file_range(file, None, copy, None, 1 << 30) {
                     Ok(0) => break,
@@ -249,7 +264,7 @@ mod system {
                 return Ok(false);
             }
             let is_all = is_first && filled as u64 == stat.size;
-            match if is_all { edit(path, &buffer[..filled]) } else { None } {
+            match if is_all && is_edited { (edit.change)(&buffer[..filled]) } else { None } {
                 Some(changed) => write_all(copy, &changed)?,
                 None => write_all(copy, &buffer[..filled])?,
             }
@@ -403,7 +418,8 @@ mod system {
             if to.symlink_metadata().is_ok() {
                 return Ok(Outcome::Taken);
             }
-            let changed = if meta.len() <= 64 * 1024 { edit(path, &std::fs::read(&from)?) } else { None };
+            let is_edited = meta.len() <= 64 * 1024 && (edit.wants)(path);
+            let changed = if is_edited { (edit.change)(&std::fs::read(&from)?) } else { None };
             match changed {
                 Some(bytes) => std::fs::write(&to, bytes)?,
                 None => std::fs::copy(&from, &to).map(drop)?,

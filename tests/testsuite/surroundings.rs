@@ -177,6 +177,14 @@ fn what_the_branch_does_not_ignore_is_not_copied() {
     r.git("session create auth old").ok().stderr_contains("does not ignore it");
     let s = r.session("auth");
     assert!(!s.has(".env"));
+    // Of a folder that is ignored there by its files: each by itself.
+    r.git("switch --quiet old").ok();
+    r.file(".gitignore", "*.local\n").commit("ignore less");
+    r.git("switch --quiet main").ok();
+    r.file(".gitignore", "only/\n").commit("ignore").file("only/a.local", "a").file("only/b", "b");
+    r.config("session.copy", "only").git("session create less old --branch less").ok().stderr_contains("'only/b'");
+    let s = r.session("less");
+    assert!(s.has("only/a.local") && !s.has("only/b"));
 }
 
 #[test]
@@ -195,6 +203,11 @@ fn a_hostile_repository_reads_and_writes_nothing_outside() {
     let run = r.git("session create auth evil");
     run.ok().stderr_contains("leads out of the worktree").stderr_contains("'trap/other' was not copied");
     assert!(!run.stderr_text().contains('\u{1b}'), "{}", run.stderr_text());
+    // Nor is what is behind the link taken for a copy that was killed.
+    r.file("../outside/other", "");
+    r.git("session env refresh auth").ok().stderr_contains("'trap/other' was not copied");
+    assert!(r.has("../outside/other"));
+    r.remove("../outside/other");
     let s = r.session("auth");
     assert!(s.path("data/out").symlink_metadata().expect("is there").is_symlink(), "the link itself is copied");
     let outside: Vec<_> = r.root().join("outside").read_dir().expect("is there").collect();

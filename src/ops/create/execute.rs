@@ -22,7 +22,7 @@ use std::path::Path;
 /// # Errors
 /// Refused, if nothing could even begin.
 pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>) -> Result<Outcome> {
-    let _held = journal::hold(&ctx.repo, writer)?;
+    let held = journal::hold(&ctx.repo, writer)?;
     let mut warnings = plan.warnings;
     let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
     let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
@@ -43,7 +43,8 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
     if let Some(carried) = carried {
         bring_along(ctx, &carried, &mut sessions, &mut warnings);
     }
-    // From here on the sessions are there, whatever comes of the rest.
+    // From here on the sessions are there, whatever comes of the rest. What set-up leaves running holds nothing.
+    drop(held);
     let rest = &plan.surroundings;
     warnings.extend(rest.warnings.iter().cloned());
     let made = sessions.iter_mut().zip(new).filter(|(_, is_new)| *is_new);

@@ -51,7 +51,7 @@ pub fn execute(
         Some(loaded) => Copied::of(&loaded.record, &host),
         None => Copied::default(),
     };
-    let wanted = ignored_here(repo, scene, plan, &mut done)?;
+    let others = not_ignored_here(repo, scene, plan, &mut done)?;
     let before = known.clone();
     let mut at = 0;
     let mut all: Vec<BString> = Vec::with_capacity(plan.files.len());
@@ -59,20 +59,15 @@ pub fn execute(
     for (root, count) in &plan.roots {
         let files = &plan.files[at..at + count];
         at += count;
-        if wanted.contains(root) {
-            let start = all.len();
-            all.extend(
-                files.iter().filter(|file| !again || may_copy(source, scene, &before, file, &mut done)).cloned(),
-            );
-            spans.push((root, files, start, all.len()));
-        }
+        let start = all.len();
+        let wanted = files.iter().filter(|file| !others.contains(*file));
+        all.extend(wanted.filter(|file| !again || may_copy(source, scene, &before, file, &mut done)).cloned());
+        spans.push((root, files, start, all.len()));
     }
-    let edit = |path: &[u8], text: &[u8]| {
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let port = scene.ports.filter(|_| name.starts_with(b".env"))?;
-        crate::ops::ports::rewritten(text, port)
-    };
-    let outcomes = clone::files(source, &scene.worktree, &all, threads, &edit)?;
+    let wants = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().is_some_and(|name| name.starts_with(b".env"));
+    let change = |text: &[u8]| crate::ops::ports::rewritten(text, scene.ports?);
+    let edit = clone::Edit { wants: &wants, change: &change };
+    let outcomes = clone::files(source, &scene.worktree, &all, threads, edit)?;
     for (root, files, start, end) in spans {
         let mut looks: Vec<(BString, Look)> = Vec::new();
         for (file, outcome) in all[start..end].iter().zip(&outcomes[start..end]) {
@@ -113,29 +108,46 @@ pub fn execute(
     Ok(done)
 }
 
-/// The roots that git ignores on this session's branch too: what is not ignored there would be committed by mistake.
-fn ignored_here(repo: &Repo, scene: &Scene, plan: &CopyPlan, done: &mut Done) -> Result<HashSet<BString>> {
-    let mut samples = Vec::new();
+/// A folder with more files than this is asked about by one of them: git ignores it as a whole.
+const ASKED: usize = 500;
+
+/// The files that git does not ignore on this session's branch: they would be committed by mistake.
+fn not_ignored_here(repo: &Repo, scene: &Scene, plan: &CopyPlan, done: &mut Done) -> Result<HashSet<BString>> {
+    let mut asked: Vec<BString> = Vec::new();
+    let mut spans = Vec::new();
     let mut at = 0;
-    for (_, count) in &plan.roots {
-        samples.push(plan.files[at].clone());
+    for (root, count) in &plan.roots {
+        let files = &plan.files[at..at + count];
         at += count;
+        let few = if files.len() > ASKED { &files[..1] } else { files };
+        spans.push((root, files, few));
+        asked.extend_from_slice(few);
     }
-    let ignored: HashSet<BString> = repo.ignored_of(&scene.worktree, &samples)?.into_iter().collect();
-    let mut wanted = HashSet::new();
-    for ((root, _), sample) in plan.roots.iter().zip(samples) {
-        if ignored.contains(&sample) {
-            wanted.insert(root.clone());
-        } else {
-            done.warnings.push(format!("'{root}' was not copied: the branch of '{}' does not ignore it.", scene.name));
+    let ignored: HashSet<BString> = repo.ignored_of(&scene.worktree, &asked)?.into_iter().collect();
+    let mut others = HashSet::new();
+    for (root, files, few) in spans {
+        let open: Vec<&BString> = few.iter().filter(|file| !ignored.contains(*file)).collect();
+        if open.is_empty() {
+            continue;
         }
+        let (what, more) = if open.len() == few.len() { (root, 0) } else { (open[0], open.len() - 1) };
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        done.warnings
+            .push(format!("'{what}'{more} was not copied: the branch of '{}' does not ignore it.", scene.name));
+        let open = if files.len() > few.len() { files.iter().collect() } else { open };
+        others.extend(open.into_iter().cloned());
     }
-    Ok(wanted)
+    Ok(others)
 }
 
 /// Whether a file is copied again. One that is as it was copied goes first, if the main worktree's is another by now.
 fn may_copy(source: &std::path::Path, scene: &Scene, known: &Copied, file: &BString, done: &mut Done) -> bool {
     let target = scene.worktree.join(path_of_bytes(file));
+    // What is behind a link is none of the worktree's; copying says so.
+    let inner = target.ancestors().skip(1).take_while(|folder| *folder != scene.worktree);
+    if inner.into_iter().any(|folder| folder.symlink_metadata().is_ok_and(|meta| !meta.is_dir())) {
+        return true;
+    }
     let Some(have) = Look::of(&target) else { return target.symlink_metadata().is_err() };
     let Some(theirs) = Look::of(&source.join(path_of_bytes(file))) else { return false };
     if have == theirs {
