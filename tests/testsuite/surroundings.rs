@@ -343,3 +343,30 @@ fn a_worktree_that_is_given_back_gets_them_too() {
     let s = r.session("auth");
     assert!(s.has(".env") && s.has("other"));
 }
+
+#[test]
+fn create_killed_while_it_copies_is_made_whole_by_refresh() {
+    use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
+    let r = repository().config("session.copy", "data").config("session.ports", "41600-42599");
+    for n in 0..400 {
+        r.file(format!("data/d{}/f{n}", n % 7), format!("content {n}\n").repeat(200));
+    }
+    let most = time_of(|| r.git("session create warm").ok().status());
+    for (n, delay) in delays(12, most).enumerate() {
+        let name = format!("k{n}");
+        let running = start(&r, &["create", &name]);
+        std::thread::sleep(delay);
+        running.kill();
+        patiently(&r, &["set", "warm", "--goal", &format!("after {n}")]).ok();
+        if !r.has_rev(&format!("refs/sessions/{name}")) {
+            continue;
+        }
+        r.git(&format!("session env refresh {name}")).ok();
+        let s = r.session(&name);
+        let args = ["-r", "data", s.path("data").to_str().expect("text")].map(str::to_owned);
+        r.run("diff", args).ok();
+        r.git(&format!("session finish {name} --abandon -y")).ok();
+    }
+    r.git("session finish warm --abandon -y").ok();
+    nothing_is_left_over(&r);
+}

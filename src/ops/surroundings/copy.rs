@@ -61,6 +61,8 @@ pub fn execute(
         at += count;
         let start = all.len();
         let wanted = files.iter().filter(|file| !others.contains(*file));
+        // Where the whole folder lacks there is nothing to look at.
+        let again = again && scene.worktree.join(path_of_bytes(root)).symlink_metadata().is_ok();
         all.extend(wanted.filter(|file| !again || may_copy(source, scene, &before, file, &mut done)).cloned());
         spans.push((root, files, start, all.len()));
     }
