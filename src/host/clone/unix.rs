@@ -101,7 +101,7 @@ impl<'a> Copier<'a> {
             return Ok(Outcome::Blocked);
         }
         // Never a set-user-id, and never readable by more than the original.
-        let mode = Mode::from_raw_mode(stat.mode & 0o777);
+        let mode = mode_of(stat.mode & 0o777);
         let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let copy = match openat(target, name, new, mode & Mode::RWXU) {
             Ok(copy) => copy,
@@ -202,7 +202,7 @@ fn times(stat: &Stat) -> Timestamps {
 fn finish(copy: &OwnedFd, stat: &Stat, mode: Mode) -> io::Result<Look> {
     rustix::fs::futimens(copy, &times(stat))?;
     let now = stat_of(&rustix::fs::fstat(copy)?);
-    if now.mode & 0o777 != mode.as_raw_mode() {
+    if now.mode & 0o777 != stat.mode & 0o777 {
         rustix::fs::fchmod(copy, mode)?;
     }
     Ok(Look { size: now.size, mtime: nanoseconds(now.mtime) })
@@ -238,30 +238,30 @@ fn descend_both(from: &OwnedFd, to: &OwnedFd, part: &[u8]) -> io::Result<Option<
         Err(Errno::NOENT) => {}
         Err(_) => return Ok(None),
     }
-    let made = match rustix::fs::mkdirat(to, part, Mode::RWXU) {
+    // One's own directory must be written to, whatever the other one says.
+    let mode = (stat_of(&rustix::fs::fstat(&next)?).mode & 0o777) | 0o700;
+    let made = match rustix::fs::mkdirat(to, part, mode_of(mode)) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
         Err(error) => return Err(error.into()),
     };
     let Ok(below) = open() else { return Ok(None) };
-    if made {
-        // One's own directory must be written to, whatever the other one says.
-        let mode = (stat_of(&rustix::fs::fstat(&next)?).mode & 0o777) | 0o700;
-        if mode != 0o700 {
-            set_mode(&below, to, part, mode)?;
-        }
+    if made && stat_of(&rustix::fs::fstat(&below)?).mode & 0o777 != mode {
+        set_mode(to, part, mode)?;
     }
     Ok(Some((next, below)))
 }
 
-fn set_mode(below: &OwnedFd, parent: &OwnedFd, part: &Path, mode: u32) -> io::Result<()> {
-    #[expect(clippy::useless_conversion, reason = "the type differs by system")]
-    let mode = Mode::from_raw_mode(mode.into());
-    match rustix::fs::fchmod(below, mode) {
-        // A handle that only names a directory does not change it; we have just made it ourselves.
-        Err(Errno::BADF) => Ok(rustix::fs::chmodat(parent, part, mode, AtFlags::empty())?),
-        outcome => Ok(outcome?),
-    }
+/// Sets what the umask took away. The handle that only names a directory does not do for that.
+fn set_mode(parent: &OwnedFd, part: &Path, mode: u32) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = openat(parent, part, flags, Mode::empty())?;
+    Ok(rustix::fs::fchmod(&directory, mode_of(mode))?)
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the width differs from system to system")]
+fn mode_of(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode as rustix::fs::RawMode)
 }
 
 pub(super) fn link(top: &Path, path: &BString, to: &Path) -> io::Result<bool> {
@@ -270,7 +270,7 @@ pub(super) fn link(top: &Path, path: &BString, to: &Path) -> io::Result<bool> {
     let Some(name) = parts.pop() else { return Ok(false) };
     for part in parts {
         let part = Path::new(OsStr::from_bytes(part));
-        match rustix::fs::mkdirat(&here, part, Mode::from_raw_mode(0o777)) {
+        match rustix::fs::mkdirat(&here, part, mode_of(0o777)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
