@@ -170,14 +170,14 @@ fn may_copy(source: &std::path::Path, scene: &Scene, known: &Copied, file: &BStr
     std::fs::remove_file(&target).is_ok()
 }
 
-/// Whether a file is the beginning of another one: a copy that was killed. Nothing is lost with it.
+/// Whether a file is the beginning of another one, or the same: a copy that was killed. Nothing is lost with it.
 fn is_beginning(path: &std::path::Path, whole: &std::path::Path) -> bool {
     let is_file = |path: &std::path::Path| path.symlink_metadata().is_ok_and(|meta| meta.is_file());
     if !is_file(path) || !is_file(whole) {
         return false;
     }
     match (std::fs::read(path), std::fs::read(whole)) {
-        (Ok(part), Ok(whole)) => part.len() < whole.len() && whole.starts_with(&part),
+        (Ok(part), Ok(whole)) => whole.starts_with(&part),
         _ => false,
     }
 }
