@@ -13,6 +13,7 @@ mod config;
 mod contention;
 mod create;
 mod demo;
+mod env;
 mod finish;
 mod follow;
 mod format;
@@ -31,6 +32,9 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+#[cfg(unix)]
+mod surroundings;
 mod sync;
+mod trust;
 mod undo;
 mod ways_to_end;

@@ -165,7 +165,7 @@ fn bring_back(
     let wanted = (plan.name.pending(), Plan::Restore(step.clone()), restore::holds(&plan, &step));
     let claims = claim(ctx, writer, wanted, base)?;
     move_base(ctx, writer, &plan.ended, &claims, base)?;
-    let warnings = restore_steps::run(&ctx.repo, &claims[0], &step).map_err(|error| match base {
+    let mut warnings = restore_steps::run(&ctx.repo, &claims[0], &step).map_err(|error| match base {
         Some(base) => error.hint(format!(
             "'{}' has gone back already; `git session restore {}` brings the session back.",
             crate::ops::base::short_name(&base.branch),
@@ -173,6 +173,7 @@ fn bring_back(
         )),
         None => error,
     })?;
+    warnings.extend(restore::furnish(ctx, writer, &plan));
     Ok(restore::restored(plan, writer, warnings).warnings)
 }
 

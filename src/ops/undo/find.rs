@@ -63,8 +63,14 @@ fn events_of(ctx: &Context, session: &Loaded, is_ended: bool) -> Result<Vec<Foun
     for event in timeline::events(&ctx.repo, session.head) {
         // A timeline that is cut off is as long as it is.
         let Ok(event) = event else { break };
-        if let Some(newer) = list.last_mut() {
+        if let Some(newer) = list.last_mut()
+            && newer.before.is_none()
+        {
             newer.before = event.id;
+        }
+        // What was copied into a worktree goes with it.
+        if event.kind == EventKind::Prepared {
+            continue;
         }
         list.push(Found {
             session: session.clone(),

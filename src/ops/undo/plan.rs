@@ -87,7 +87,7 @@ fn invert(
             sync::invert(ctx, snapshot, operation, found)
         }
         EventKind::Set | EventKind::Undone => facts::invert(ctx, found),
-        EventKind::Recovered | EventKind::Other(_) => {
+        EventKind::Prepared | EventKind::Recovered | EventKind::Other(_) => {
             Err(Error::refused(format!("'{}' on '{name}' cannot be undone.", found.event.kind))
                 .hint("`git session undo --list` shows what can."))
         }
