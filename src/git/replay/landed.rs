@@ -4,26 +4,57 @@
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::ObjectId;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
 
 /// Stands for the set of paths that a commit changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 
-/// The keys of what a base has that a branch may lack.
-#[derive(Debug, Clone, Default)]
-pub struct Landed(HashSet<Key>);
+/// The commits that a base has and a branch may lack, by key.
+#[derive(Debug, Default)]
+pub struct Landed {
+    commits: HashMap<Key, Vec<ObjectId>>,
+    /// What their changes add and take, as far as somebody asked.
+    sums: Mutex<HashMap<ObjectId, u64>>,
+}
 
 impl Landed {
     /// Of these changes.
-    pub fn of(keys: impl IntoIterator<Item = Key>) -> Landed {
-        Landed(keys.into_iter().collect())
+    pub fn of(keys: impl IntoIterator<Item = (Key, ObjectId)>) -> Landed {
+        let mut commits: HashMap<Key, Vec<ObjectId>> = HashMap::new();
+        for (key, id) in keys {
+            commits.entry(key).or_default().push(id);
+        }
+        Landed { commits, sums: Mutex::default() }
     }
 
-    /// Whether a change with this key may be among them.
-    pub fn may_have(&self, key: Key) -> bool {
-        self.0.contains(&key)
+    /// Whether the change of this commit, which has this key, may be among them: the same paths, and the same lines added
+    /// and taken. Where not, no two patch ids can be equal.
+    ///
+    /// # Errors
+    /// Refused, if a commit cannot be read.
+    pub fn may_have(&self, repo: &Repo, key: Key, id: ObjectId) -> Result<bool> {
+        let Some(candidates) = self.commits.get(&key) else { return Ok(false) };
+        let wanted = repo.change_sum(id)?;
+        for candidate in candidates {
+            let known = self.sums.lock().ok().and_then(|sums| sums.get(candidate).copied());
+            let sum = match known {
+                Some(sum) => sum,
+                None => {
+                    let sum = repo.change_sum(*candidate)?;
+                    if let Ok(mut sums) = self.sums.lock() {
+                        sums.insert(*candidate, sum);
+                    }
+                    sum
+                }
+            };
+            if sum == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -62,22 +93,59 @@ impl Repo {
     /// # Errors
     /// Refused, if it cannot be read.
     pub fn change_key(&self, id: ObjectId) -> Result<Key> {
-        let unreadable = || format!("The commit {id} could not be read.");
-        let commit = self.inner.find_commit(id).or_refuse(unreadable)?;
-        let tree = commit.tree_id().or_refuse(unreadable)?.detach();
-        let parent = commit.parent_ids().next().map(gix::Id::detach);
-        let before = match parent {
-            Some(parent) => {
-                self.inner.find_commit(parent).or_refuse(unreadable)?.tree_id().or_refuse(unreadable)?.detach()
-            }
-            None => ObjectId::empty_tree(self.hash_kind()),
-        };
+        let (before, tree) = self.trees_of_change(id)?;
         let mut hasher = DefaultHasher::new();
-        for path in self.changed_between_trees(before, tree)? {
+        for (path, _) in self.changed_between_trees(before, tree)? {
             // git leaves white space out of what it hashes.
             let visible: Vec<u8> = path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
             visible.hash(&mut hasher);
         }
         Ok(Key(hasher.finish()))
     }
+
+    /// The trees before and after a commit.
+    fn trees_of_change(&self, id: ObjectId) -> Result<(ObjectId, ObjectId)> {
+        let unreadable = || format!("The commit {id} could not be read.");
+        let tree_of = |id: ObjectId| -> Result<(ObjectId, Option<ObjectId>)> {
+            let commit = self.inner.find_commit(id).or_refuse(unreadable)?;
+            let tree = commit.tree_id().or_refuse(unreadable)?.detach();
+            Ok((tree, commit.parent_ids().next().map(gix::Id::detach)))
+        };
+        let (tree, parent) = tree_of(id)?;
+        let before = match parent {
+            Some(parent) => tree_of(parent)?.0,
+            None => ObjectId::empty_tree(self.hash_kind()),
+        };
+        Ok((before, tree))
+    }
+
+    /// What a commit's change adds less what it takes, line by line, white space left out as git's patch ids leave it
+    /// out: whatever way the difference is cut into hunks, this is the same.
+    fn change_sum(&self, id: ObjectId) -> Result<u64> {
+        let (before, after) = self.trees_of_change(id)?;
+        let mut sum = 0_u64;
+        for (path, old, new) in self.differing_leaves(before, after)? {
+            for (slot, sign) in [(old, u64::MAX), (new, 1)] {
+                let Some((mode, id)) = slot else { continue };
+                if !mode.is_blob_or_symlink() {
+                    sum = sum.wrapping_add(hash_of(&path, id.as_bytes()).wrapping_mul(sign));
+                    continue;
+                }
+                for line in self.blob(id)?.split(|byte| *byte == b'\n') {
+                    let visible: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+                    if !visible.is_empty() {
+                        sum = sum.wrapping_add(hash_of(&path, &visible).wrapping_mul(sign));
+                    }
+                }
+            }
+        }
+        Ok(sum)
+    }
+}
+
+fn hash_of(path: &[u8], bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let visible: Vec<u8> = path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    (visible, bytes).hash(&mut hasher);
+    hasher.finish()
 }

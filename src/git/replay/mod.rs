@@ -81,6 +81,9 @@ impl Replayer {
         let mut repo = repo.another()?;
         // Trees of neighbouring commits are deltas of each other: with less, histories are inflated again and again.
         repo.inner.object_cache_size(64 * 1024 * 1024);
+        repo.inner
+            .objects
+            .set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(32 * 1024 * 1024)));
         repo.inner.objects.enable_object_memory();
         Ok(Replayer { repo, oracles: HashMap::new() })
     }

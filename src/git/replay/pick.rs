@@ -220,14 +220,14 @@ impl Repo {
         Ok(differing)
     }
 
-    /// The paths that differ between two trees, sorted.
+    /// The paths that differ between two trees, sorted, and whether each was there before.
     ///
     /// # Errors
     /// Refused, if a tree cannot be read.
-    pub fn changed_between_trees(&self, a: ObjectId, b: ObjectId) -> Result<Vec<BString>> {
-        let mut paths: Vec<BString> = self.differing_leaves(a, b)?.into_iter().map(|(path, _, _)| path).collect();
+    pub fn changed_between_trees(&self, a: ObjectId, b: ObjectId) -> Result<Vec<(BString, bool)>> {
+        let leaves = self.differing_leaves(a, b)?;
+        let mut paths: Vec<_> = leaves.into_iter().map(|(path, before, _)| (path, before.is_some())).collect();
         paths.sort();
-        paths.dedup();
         Ok(paths)
     }
 
@@ -263,17 +263,6 @@ impl Repo {
             }
         }
         Ok(())
-    }
-
-    /// Whether a tree has anything at a path.
-    ///
-    /// # Errors
-    /// Refused, if the tree cannot be read.
-    pub fn has_path(&self, tree: ObjectId, path: &BString) -> Result<bool> {
-        let unreadable = || format!("The tree {tree} could not be read.");
-        let tree = self.inner.find_tree(tree).or_refuse(unreadable)?;
-        let found = tree.lookup_entry(path.split(|byte| *byte == b'/')).or_refuse(unreadable)?;
-        Ok(found.is_some())
     }
 }
 

@@ -279,12 +279,12 @@ fn landed(
         let commits = repo.base_commits_since(tip, &partings)?;
         // Neighbours in history go to the same worker: their trees are nearly the same.
         let share = commits.len().div_ceil(replayers.len()).max(1);
-        let keys: Vec<Result<Vec<Key>>> = std::thread::scope(|scope| {
+        let keys: Vec<Result<Vec<(Key, ObjectId)>>> = std::thread::scope(|scope| {
             let running: Vec<_> = replayers
                 .iter_mut()
                 .zip(commits.chunks(share))
                 .map(|(replayer, share)| {
-                    scope.spawn(move || share.iter().map(|id| replayer.repo().change_key(*id)).collect())
+                    scope.spawn(move || share.iter().map(|id| Ok((replayer.repo().change_key(*id)?, *id))).collect())
                 })
                 .collect();
             running
@@ -292,7 +292,7 @@ fn landed(
                 .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::bug("A worker died."))))
                 .collect()
         });
-        let keys = keys.into_iter().collect::<Result<Vec<Vec<Key>>>>()?;
+        let keys = keys.into_iter().collect::<Result<Vec<Vec<_>>>>()?;
         landed.insert(tip, Landed::of(keys.into_iter().flatten()));
     }
     Ok(landed)
@@ -447,14 +447,14 @@ impl Stack<'_> {
         let mut overlap = Vec::new();
         if let Some(worktree) = &planned.worktree {
             let touched = repo.changed_between_trees(before, after)?;
-            if let Some(obstacle) = in_the_way(repo, worktree, before, &touched, planned)? {
+            if let Some(obstacle) = in_the_way(worktree, &touched, planned) {
                 skip(&mut planned.row, obstacle);
                 planned.row.to = None;
                 planned.action = Action::Nothing;
                 return Ok(());
             }
             let dirty: HashSet<&BString> = planned.dirty.iter().collect();
-            overlap = touched.into_iter().filter(|path| dirty.contains(path)).collect();
+            overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
         }
         if !overlap.is_empty() {
             if !carries(replayer, planned, question, before, after, &overlap)? {
@@ -543,7 +543,11 @@ impl Stack<'_> {
             at = root.parent;
         }
         let trunk = root.tip.as_ref().and_then(|tip| self.landed.get(&tip.id));
-        may_have |= trunk.is_some_and(|landed| chain.iter().any(|(_, key)| landed.may_have(*key)));
+        if let Some(landed) = trunk {
+            for (id, key) in chain {
+                may_have = may_have || landed.may_have(repo, *key, *id)?;
+            }
+        }
         // Of a base that parts from no other session here nothing is known.
         may_have |= trunk.is_none() && planned.parent.is_some();
         if !may_have {
@@ -580,27 +584,18 @@ impl Stack<'_> {
 }
 
 /// An untracked file where the new tip has one.
-fn in_the_way(
-    repo: &Repo,
-    worktree: &Worktree,
-    before: ObjectId,
-    touched: &[BString],
-    planned: &Planned,
-) -> Result<Option<Obstacle>> {
-    for path in touched {
+fn in_the_way(worktree: &Worktree, touched: &[(BString, bool)], planned: &Planned) -> Option<Obstacle> {
+    for (path, _) in touched.iter().filter(|(path, was_there)| !was_there && !planned.dirty.contains(path)) {
         let place = worktree.path.join(crate::git::worktrees::path_of_bytes(path));
-        if place.symlink_metadata().is_err() || planned.dirty.contains(path) {
-            continue;
-        }
-        if !repo.has_path(before, path)? && !place.is_dir() {
-            return Ok(Some(Obstacle::new(
+        if place.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
+            return Some(Obstacle::new(
                 Reason::Untracked,
                 format!("The untracked file '{path}' is in the way."),
                 format!("move '{}' aside", place.display()),
-            )));
+            ));
         }
     }
-    Ok(None)
+    None
 }
 
 /// Whether uncommitted changes of files that the base changed too merge cleanly.
