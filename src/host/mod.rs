@@ -7,6 +7,7 @@ pub mod occupants;
 pub mod process;
 pub mod random;
 pub mod terminal;
+pub mod users;
 pub mod witness;
 
 use crate::session::Timestamp;

@@ -50,13 +50,14 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 6] = [
+const MORE: [(&str, &str); 7] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("finish", include_str!("manual/finish.roff")),
     ("cleanup", include_str!("manual/cleanup.roff")),
     ("restore", include_str!("manual/restore.roff")),
     ("undo", include_str!("manual/undo.roff")),
+    ("doctor", include_str!("manual/doctor.roff")),
 ];
 
 /// As roff takes it: dashes are dashes, and no line begins with a request.

@@ -13,6 +13,7 @@ mod config;
 mod contention;
 mod create;
 mod demo;
+mod doctor;
 mod finish;
 mod follow;
 mod format;
