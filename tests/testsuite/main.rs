@@ -14,6 +14,7 @@ mod contention;
 mod create;
 mod demo;
 mod doctor;
+mod doctor_around;
 mod finish;
 mod follow;
 mod format;

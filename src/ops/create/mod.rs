@@ -1,7 +1,7 @@
 //! `create`: branch, worktree and record of new sessions.
 
 mod execute;
-pub(crate) mod place;
+mod place;
 mod plan;
 
 pub use execute::execute;

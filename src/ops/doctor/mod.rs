@@ -4,9 +4,12 @@
 //! can be at work with it, a link only if there is one worktree that it can mean, another host's claim only if it is
 //! named.
 
+mod hooks;
 mod locks;
 mod mend;
+mod settings;
 mod state;
+mod surroundings;
 mod worktrees;
 
 pub use mend::execute;
@@ -41,23 +44,38 @@ impl Severity {
 }
 
 /// All kinds of findings. `git-session(1)` and the schema have the same.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 35] = [
+    "agent-missing",
     "base-missing",
     "branch-missing",
     "branch-renamed",
     "branch-switched",
+    "case-insensitive",
     "claim-unreadable",
     "claim-unseen",
+    "commit-graph-missing",
     "detached",
     "ended-unreadable",
+    "git-moves",
+    "git-old",
+    "hook-ignored",
+    "hooks-absent",
+    "hooks-left-out",
+    "hooks-missing",
+    "identity-missing",
     "interrupted",
     "keep-incomplete",
     "link-broken",
     "lock-held",
     "lock-stale",
+    "mirror-fetch",
+    "mirror-push",
     "ports-stale",
+    "prune-soon",
     "record-unreadable",
     "ref-broken",
+    "setting-invalid",
+    "setting-unknown",
     "tie-doubled",
     "tie-stale",
     "worktree-missing",
@@ -211,6 +229,9 @@ pub fn plan(ctx: &Context, what: Option<&str>) -> Result<Diagnosis> {
         worktrees::check(ctx, &snapshot, &mut findings);
     }
     locks::check(ctx, &snapshot, !claims.is_empty(), &mut findings);
+    hooks::check(ctx, &snapshot, &mut findings);
+    settings::check(ctx, &snapshot, &mut findings)?;
+    surroundings::check(ctx, &mut findings)?;
     let only = what.map(|text| named(ctx, &snapshot, &findings, text)).transpose()?;
     if let Some(only) = &only {
         findings.retain(|finding| finding.session.as_deref() == Some(only));

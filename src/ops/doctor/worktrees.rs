@@ -2,7 +2,7 @@
 
 use super::{Finding, Fix};
 use crate::git::Worktree;
-use crate::ops::create::place;
+use crate::ops::create::sessions_folder;
 use crate::ops::{Context, Snapshot};
 use std::path::{Path, PathBuf};
 
@@ -106,7 +106,7 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
 /// says it is this one.
 fn moved_to(ctx: &Context, worktree: &Worktree) -> Option<PathBuf> {
     const MOST: usize = 2_000;
-    let mut folders = vec![place::sessions_folder(&ctx.repo)];
+    let mut folders = vec![sessions_folder(&ctx.repo)];
     folders.extend(worktree.path.parent().map(Path::to_owned));
     folders.extend(ctx.place().parent().map(Path::to_owned));
     let mut found: Vec<PathBuf> = Vec::new();
