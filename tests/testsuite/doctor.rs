@@ -266,8 +266,76 @@ fn ports_of_ended_sessions_are_given_back() {
         r.git_args(["update-ref", &format!("refs/sessions/@ports/{first}"), blob.ok().text().trim()]).ok();
     }
     finds(&r, 0, "ports-stale", "");
-    is_mended(&r);
+    let answer = r.git("session doctor --fix --json").ok().json_as("doctor");
+    assert_eq!(answer["findings"][0]["mended"], true);
+    is_well(&r);
     assert!(r.has_rev("refs/sessions/@ports/20000") && !r.has_rev("refs/sessions/@ports/20010"));
+}
+
+#[test]
+fn a_claim_that_cannot_be_read_goes_by_name_only() {
+    let r = sandbox();
+    let blob = r.git_input("hash-object -w --stdin", "no claim\n").ok().text();
+    r.git_args(["update-ref", "refs/sessions/@pending/auth", blob.trim()]).ok();
+    finds(&r, 1, "claim-unreadable", "auth");
+    r.unchanged_by(|r| r.git("session doctor --fix").code(1).status());
+    r.git("session doctor --fix auth").ok().stdout_contains("mended");
+    is_well(&r);
+}
+
+#[test]
+fn a_record_of_a_newer_program_is_told_from_a_broken_one() {
+    let r = sandbox();
+    let text = r.git("show refs/sessions/docs:session.toml").ok().text().replace("version = 1", "version = 2");
+    let blob = r.git_input("hash-object -w --stdin", &text).ok().text();
+    let tree = r.git_input("mktree", &format!("100644 blob {}\tsession.toml\n", blob.trim())).ok().text();
+    let newer = r.git_args(["commit-tree", "-m", "newer", tree.trim()]).ok().text();
+    r.git_args(["update-ref", "refs/sessions/docs", newer.trim()]).ok();
+    finds(&r, 1, "record-unreadable", "docs");
+    r.git("session doctor docs").code(1).stdout_contains("Install a newer git-session");
+}
+
+#[test]
+fn what_is_lost_of_ended_sessions_and_bases_is_named() {
+    let r = sandbox();
+    r.git("branch other").ok();
+    r.git("session create child --base other").ok();
+    r.git("branch -D other").ok();
+    finds(&r, 0, "base-missing", "child");
+    r.git("session set child --base main").ok();
+    r.session("docs").file("new.txt", "new\n");
+    r.git("session finish docs --abandon --yes").ok();
+    is_well(&r);
+    let done = r.refs().into_iter().find(|name| name.contains("/@done/")).expect("an ended one");
+    let before = r.rev(&done);
+    let tree = r.git_input("mktree", "").ok().text();
+    let empty = r.git_args(["commit-tree", "-m", "no record", tree.trim()]).ok().text();
+    r.git_args(["update-ref", &done, empty.trim()]).ok();
+    finds(&r, 0, "ended-unreadable", "");
+    r.git_args(["update-ref", &done, &before]).ok();
+    let salvage = r.git("log -1 --format=%(trailers:key=Session-Salvage,valueonly) refs/sessions/@keep").ok().text();
+    let salvage = salvage.trim();
+    r.remove(format!(".git/objects/{}/{}", &salvage[..2], &salvage[2..]));
+    finds(&r, 1, "keep-incomplete", "docs");
+}
+
+#[test]
+fn other_kinds_of_repositories_are_well_too() {
+    for options in ["--bare", "--ref-format=reftable", "--object-format=sha256"] {
+        let r = Sandbox::bare_of_repositories();
+        if r.git(&format!("init --quiet {options}")).status() != Some(0) {
+            eprintln!("this git has no {options}: not tested");
+            continue;
+        }
+        let tree = r.git_input("mktree", "").ok().text();
+        let commit = r.git_args(["commit-tree", "-m", "base", tree.trim()]).ok().text();
+        r.git_args(["update-ref", "refs/heads/main", commit.trim()]).ok();
+        r.git("session create auth").ok();
+        r.git("session doctor").ok().stdout("Nothing is wrong.\n");
+        r.git("update-ref -d refs/sessions/auth").ok();
+        r.git("session doctor --fix").ok().stdout_contains("mended");
+        r.git("session doctor").ok().stdout("Nothing is wrong.\n");
+    }
 }
 
 #[test]

@@ -5,16 +5,11 @@ use crate::error::Result;
 use crate::ops::Context;
 
 /// What came with git 2.x and is used: the number, how bad it is to lack it, what that means.
-const NEEDS: [(u32, Severity, &str); 5] = [
+const NEEDS: [(u32, Severity, &str); 4] = [
     (30, Severity::Error, "`git worktree repair`, and much else"),
-    (36, Severity::Error, "`git hook run`: where a hook exists `finish` and `sync` fail"),
-    (38, Severity::Error, "`git merge-tree --write-tree`: `finish --merge` and `cleanup` fail"),
-    (40, Severity::Warning, "`git merge-tree --merge-base`: `sync` fails where git must be asked"),
-    (
-        41,
-        Severity::Note,
-        "`%(ahead-behind)` in `git for-each-ref`: `list` may not say how far a session is from its base",
-    ),
+    (36, Severity::Error, "`git hook run`: what runs a hook fails"),
+    (38, Severity::Error, "`git merge-tree --write-tree`: `finish --merge`, `cleanup` and `sync` fail"),
+    (41, Severity::Error, "`git --attr-source`: merges fail, and `list` counts commits session by session"),
 ];
 
 /// Packs with indices of this size hold about a hundred thousand objects.
