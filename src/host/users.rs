@@ -19,6 +19,10 @@ pub enum Users {
 #[cfg(target_os = "linux")]
 pub fn of(file: &Path, folders: &[PathBuf]) -> Users {
     let Ok(file) = file.canonicalize() else { return Users::Unknown };
+    if file.parent().is_some_and(crate::host::disk::is_shared) {
+        // Whoever holds it may be on another machine.
+        return Users::Unknown;
+    }
     let Ok(processes) = std::fs::read_dir("/proc") else { return Users::Unknown };
     let (own, parent) = (std::process::id(), std::os::unix::process::parent_id());
     let mut found = Vec::new();

@@ -128,3 +128,11 @@ fn a_worktree_whose_repository_is_elsewhere_says_so() {
     moved.git("session doctor").ok().stdout("Nothing is wrong.\n");
     s.run("git-session", ["path"]).ok();
 }
+
+#[test]
+fn copies_that_take_room_are_at_most_a_note() {
+    let r = sandbox();
+    r.file(".worktreeinclude", ".env\n").commit("what is copied");
+    let answer = r.git("session doctor --json").ok().json_as("doctor");
+    assert!(answer["findings"].as_array().expect("a list").iter().all(|one| one["kind"] == "no-reflink"), "{answer}");
+}

@@ -44,7 +44,7 @@ impl Severity {
 }
 
 /// All kinds of findings. `git-session(1)` and the schema have the same.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 36] = [
     "agent-missing",
     "base-missing",
     "branch-missing",
@@ -70,6 +70,7 @@ pub const KINDS: [&str; 35] = [
     "lock-stale",
     "mirror-fetch",
     "mirror-push",
+    "no-reflink",
     "ports-stale",
     "prune-soon",
     "record-unreadable",

@@ -15,6 +15,9 @@ const NEEDS: [(u32, Severity, &str); 4] = [
 /// Packs with indices of this size hold about a hundred thousand objects.
 const BIG: u64 = 3 << 20;
 
+/// What is copied into new worktrees.
+const COPY: &str = "session.copy";
+
 const DAY: i64 = 86_400;
 
 pub(super) fn check(ctx: &Context, findings: &mut Vec<Finding>) -> Result<()> {
@@ -107,6 +110,14 @@ fn shape(ctx: &Context, findings: &mut Vec<Finding>) {
     }
     let main = repo.main_top();
     let text = |file: &str| main.as_ref().and_then(|top| std::fs::read_to_string(top.join(file)).ok());
+    let is_copying =
+        text(".worktreeinclude").is_some() || ctx.repo.settings(COPY).iter().any(|value| !value.is_empty());
+    if is_copying && crate::host::disk::shares_copies(&ctx.place()) == Some(false) {
+        findings.push(
+            Finding::note("no-reflink", "The file system cannot share the room of copies: copied files take it twice.")
+                .remedy("btrfs and XFS can; or copy less."),
+        );
+    }
     let mut reasons = Vec::new();
     if repo.switch("core.sparseCheckout").ok().flatten() == Some(true) {
         reasons.push("sparse checkout");
