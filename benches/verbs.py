@@ -3,7 +3,7 @@
 
     benches/verbs.py [--repo CLONE] [--files 5000] [--size 9000] [--runs 5] [--at DIRECTORY] [VERB ...]
 
-VERB is create, create-many, list, records, version; all of them without. Without --repo a repository is generated:
+VERB is create, create-many, copy, list, records, version; all of them without. Without --repo a repository is generated:
 FILES files of about SIZE bytes with a history, packed. The directory should be on the file system that is meant;
 what is compared runs in turns, A B A B, so that a drifting machine drifts for both. Needs git, and git-session on
 PATH (`cargo install --path .`). `wt` (worktrunk) is measured too where it is installed.
@@ -163,6 +163,45 @@ class Bench:
 
         compare(f"create, {count} in one go", ours, [(f"{count} git worktree add -b", theirs)], 2, self.clear)
 
+    def bench_copy(self, count=2000):
+        """The ignored files of a project's packages: what `create` takes longer with them, beside `cp -a`."""
+        random.seed(2)
+        folder = os.path.join(self.repo, "node_modules")
+        for number in range(count):
+            path = os.path.join(folder, f"p{number // 9}", f"d{number % 3}", f"f{number}.js")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(random.randbytes(max(1, int(random.expovariate(1 / 4000)))))
+        with open(os.path.join(self.repo, ".git", "info", "exclude"), "a") as file:
+            file.write("node_modules\n")
+        git("config", "session.copy", "node_modules", cwd=self.repo)
+        name, plain = self.name(), os.path.join(self.place, "plain", "copy")
+        git("session", "create", "--no-copy", name, cwd=self.repo)
+        target = os.path.join(self.sessions, name, "node_modules")
+
+        def clean():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.rmtree(os.path.dirname(plain), ignore_errors=True)
+
+        def theirs(_):
+            os.makedirs(plain)
+            return run(["cp", "-a", "--reflink=auto", folder, plain])
+
+        clean()
+        compare(f"copy, {count} ignored files", lambda _: run(["git", "session", "env", "refresh", name], self.repo),
+                [("cp -a --reflink=auto", theirs)], self.runs, clean)
+        found = sum(len(files) for _, _, files in os.walk(folder))
+        git("session", "env", "refresh", name, cwd=self.repo)
+        assert sum(len(files) for _, _, files in os.walk(target)) == found == count
+        for label, place in (("apparent", []), ("on disk", ["--no-apparent"])):
+            size = ["du", "-s", "--block-size=1"] + (["--apparent-size"] if not place else [])
+            out = [int(subprocess.run([*size, path], capture_output=True, text=True, check=True).stdout.split()[0])
+                   for path in (target, folder)]
+            print(f"  {label}: {out[0]} bytes, the original's {out[1]}")
+        git("config", "--unset", "session.copy", cwd=self.repo)
+        shutil.rmtree(folder)
+        self.clear()
+
     def bench_list(self):
         for count in (10, 50, 100):
             names = [self.name() for _ in range(count)]
@@ -249,7 +288,7 @@ def main():
             repo = generate(place, options.files, options.size)
         print(git("version").strip(), "·", len(git("ls-files", cwd=repo).splitlines()), "files")
         bench = Bench(repo, options.runs)
-        for verb in options.verbs or ["version", "create", "create-many", "list", "records"]:
+        for verb in options.verbs or ["version", "create", "create-many", "copy", "list", "records"]:
             getattr(bench, "bench_" + verb.replace("-", "_"))()
 
 

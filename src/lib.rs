@@ -25,8 +25,12 @@
 //! | `refs/sessions/@done/<id>` | [`store::done`], when a session ends; [`ops::restore`] takes it back out |
 //! | `refs/sessions/@keep` | [`store::keep`], before anything goes; [`ops::cleanup`] shortens it |
 //! | `refs/sessions/@pending/<name>` | [`store::pending`], while something is under way |
+//! | `refs/sessions/@ports/<n>` | [`store::ports`], in the transaction that makes a session |
 //! | `refs/sessions/@self` | [`store::own`] |
 //! | `refs/worktree/session` | [`git::worktrees`], the tie of a worktree to its session |
+//!
+//! Nothing else is kept, but for what a user has approved ([`ops::trust`]), which lies in his own state directory, and
+//! what set-up commands printed ([`ops::phase`]), in the worktree's own git directory.
 //!
 //! # How one command goes
 //!

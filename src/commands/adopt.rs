@@ -62,6 +62,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let mut mended = String::new();
     for mend in &plan.mend {
         let (name, path) = adopt::mend_one(ctx, &writer, mend)?;
+        if mend.worktree.is_none() {
+            super::env::prepare(stage, &writer, &name)?;
+        }
         mended.push_str(&format!(
             "Adopted {}.\n  cd {}\n",
             stage.colours().out.bold(name.as_str()),
@@ -74,6 +77,6 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     if plan.create.sessions.is_empty() && options.all && mended.is_empty() {
         render::narrate("Every worktree is a session's already, or on the base.");
     }
-    let outcome = create::execute(ctx, &writer, plan.create)?;
+    let outcome = create::execute(ctx, &writer, plan.create, &render::surroundings::progress)?;
     super::create::report(stage, &outcome, &format, "Adopted")
 }

@@ -63,6 +63,12 @@ pub struct Args {
     /// Move uncommitted work into the new worktree
     #[arg(long)]
     carry: bool,
+    /// Copy no ignored files into the new worktree
+    #[arg(long)]
+    no_copy: bool,
+    /// Run no set-up commands in the new worktree
+    #[arg(long)]
+    no_setup: bool,
     /// Read names from standard input, one a line
     #[arg(long, conflicts_with_all = ["name", "start"])]
     stdin: bool,
@@ -107,24 +113,26 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         stack: args.stack,
         stash: args.stash,
         carry: args.carry,
+        no_copy: args.no_copy,
+        no_setup: args.no_setup,
     };
     if args.dry_run.dry_run {
         let plan = create::plan(ctx, &options)?;
-        for warning in plan.warnings.iter().chain(plan.sessions.iter().flat_map(|planned| &planned.warnings)) {
+        let said = plan.warnings.iter().chain(&plan.surroundings.warnings);
+        for warning in said.chain(plan.sessions.iter().flat_map(|planned| &planned.warnings)) {
             render::warn(stage.colours().err, warning);
+        }
+        for note in &plan.surroundings.notes {
+            render::hint(stage.colours().err, note);
         }
         render::answer(&render::create::plan(&plan))?;
         return Ok(Exit::Done);
     }
     let writer = ctx.writer()?;
     let plan = create::plan(ctx, &options)?;
-    let outcome = create::execute(ctx, &writer, plan)?;
+    let outcome = create::execute(ctx, &writer, plan, &render::surroundings::progress)?;
     let exit = report(stage, &outcome, &format, "Created")?;
-    // What was asked for is done: tidying up may fail, and says so.
-    match crate::ops::cleanup::auto(ctx) {
-        Ok(said) => said.iter().for_each(|line| render::narrate(&render::harmless(line))),
-        Err(error) => render::warn(stage.colours().err, &format!("Nothing was cleaned up: {}.", error.one_line())),
-    }
+    stage.tidy_up();
     Ok(exit)
 }
 
@@ -136,6 +144,15 @@ pub(super) fn report(stage: &Stage, outcome: &create::Outcome, format: &Format, 
     let made = outcome.sessions.iter().filter_map(|(_, made)| made.as_ref().ok());
     for warning in outcome.warnings.iter().chain(made.flat_map(|made| &made.warnings)) {
         render::warn(colours.err, warning);
+    }
+    for made in outcome.sessions.iter().filter_map(|(_, made)| made.as_ref().ok()) {
+        if let Some(prepared) = &made.prepared {
+            let said = render::surroundings::copied(&made.name, prepared);
+            said.lines().for_each(render::narrate);
+        }
+    }
+    for note in &outcome.notes {
+        render::hint(colours.err, note);
     }
     let mut exit = Exit::Done;
     for (_, made) in &outcome.sessions {

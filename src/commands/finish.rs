@@ -3,7 +3,7 @@
 use crate::commands::{DryRun, Format, FormatArgs, Stage, print_json, session_names};
 use crate::error::{Error, Exit, Result};
 use crate::ops::finish::{self, Mode, Strategy};
-use crate::ops::{Snapshot, scope};
+use crate::ops::{Snapshot, phase, scope};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -75,8 +75,13 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         }
     };
     let plan = finish::plan(ctx, &snapshot, session, mode, args.message.is_some())?;
+    let goes = plan.survey.worktree.is_some() && plan.here_to.is_none();
+    let gate = phase::gate(ctx, &snapshot, session, true, goes)?;
+    for warning in &gate.warnings {
+        render::warn(stage.colours().err, warning);
+    }
     let Some(writer) = writer else {
-        render::answer(&render::finish::plan(&plan))?;
+        render::answer(&(render::finish::plan(&plan) + &render::finish::gate(&gate)))?;
         return Ok(Exit::Done);
     };
     if mode == Mode::Abandon && !args.yes {
@@ -94,16 +99,24 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             }
         }
     }
-    let has_committed = match &args.message {
-        Some(message) => finish::commit_all(ctx, &snapshot, session, message)?,
-        None => false,
-    };
-    let plan = if args.message.is_some() { finish::plan(ctx, &snapshot, session, mode, false) } else { Ok(plan) };
+    gate.before(&ctx.repo)?;
+    let committed = args.message.as_ref().map(|text| finish::commit_all(ctx, &snapshot, session, text)).transpose()?;
+    let has_committed = committed.as_ref().is_some_and(|committed| committed.is_done);
+    if let Some(hook) = committed.and_then(|committed| committed.left_out) {
+        let hook = hook.display();
+        let text =
+            format!("The hook '{hook}' did not run: it comes with the branch, and differs from your main worktree's.");
+        render::warn(stage.colours().err, &text);
+    }
+    // What ran may have changed what the plan saw.
+    let is_stale = args.message.is_some() || gate.runs_before();
+    let plan = if is_stale { finish::plan(ctx, &snapshot, session, mode, false) } else { Ok(plan) };
     let done = plan.and_then(|plan| finish::execute(ctx, &writer, plan)).map_err(|error| {
         if has_committed { error.hint("What was uncommitted has been committed on its branch.") } else { error }
     })?;
     stage.wrote();
-    for warning in &done.warnings {
+    let after = gate.after(&ctx.repo);
+    for warning in done.warnings.iter().chain(&after) {
         render::warn(stage.colours().err, warning);
     }
     match format {

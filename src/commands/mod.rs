@@ -8,6 +8,7 @@ pub mod config;
 pub mod create;
 pub mod demo;
 pub mod doctor;
+pub mod env;
 pub mod finish;
 pub mod list;
 pub mod log;
@@ -20,6 +21,7 @@ pub mod set;
 pub mod shell_init;
 pub mod show;
 pub mod sync;
+pub mod trust;
 pub mod undo;
 
 use crate::error::{Error, Exit, Result};
@@ -80,6 +82,15 @@ impl Stage {
         let Some(context) = self.context.get() else { return };
         for line in context.said() {
             render::narrate(&line);
+        }
+    }
+
+    /// `session.autoCleanup`: what was asked for is done, so that tidying up may fail, and says so.
+    pub fn tidy_up(&self) {
+        let Some(context) = self.context.get() else { return };
+        match crate::ops::cleanup::auto(context) {
+            Ok(said) => said.iter().for_each(|line| render::narrate(&render::harmless(line))),
+            Err(error) => render::warn(self.colours().err, &format!("Nothing was cleaned up: {}.", error.one_line())),
         }
     }
 

@@ -73,6 +73,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
                 render::warn(stage.colours().err, warning);
             }
             stage.wrote();
+            stage.tidy_up();
             (Some(done.operation), done.rows)
         }
     };

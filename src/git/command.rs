@@ -39,6 +39,15 @@ impl Repo {
         in_worktree(top)
     }
 
+    /// A command line for a shell, in a directory of the user's.
+    pub fn shell_in(&self, place: &Path, line: &str) -> Command {
+        LOCAL
+            .iter()
+            .fold(Command::new("sh"), |command, name| command.env_remove(*name))
+            .args(["-c", line])
+            .current_dir(place)
+    }
+
     /// A run with a worktree's own git directory and no need for its files: `HEAD` is that worktree's.
     pub fn git_of(&self, git_dir: &Path) -> Command {
         scrubbed().env("GIT_DIR", git_dir).current_dir(git_dir)

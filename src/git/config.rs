@@ -150,3 +150,46 @@ impl Repo {
         Some(upstream.as_bstr().to_string())
     }
 }
+
+/// Settings of `git -c`, which git hands its subcommands and gix does not look for.
+pub(super) fn with_command_line(mut repo: gix::Repository) -> gix::Repository {
+    let Some(text) = std::env::var_os("GIT_CONFIG_PARAMETERS").filter(|text| !text.is_empty()) else { return repo };
+    let mut snapshot = repo.config_snapshot_mut();
+    for pair in parameters(&text.to_string_lossy()) {
+        // One that gix does not take is none of ours.
+        let _ = snapshot.append_config([pair.as_str()], gix::config::Source::Cli);
+    }
+    drop(snapshot);
+    repo
+}
+
+/// `'key'='value'`, or `'key=value'` of older gits, one behind the other.
+fn parameters(text: &str) -> Vec<String> {
+    let mut pairs = Vec::new();
+    let mut pair = String::new();
+    let mut is_quoted = false;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            // As `sq_quote` has it: a quote or an exclamation mark stands outside of quotes, behind a backslash.
+            '\\' if !is_quoted => pair.extend(chars.next()),
+            ' ' if !is_quoted => pairs.push(std::mem::take(&mut pair)),
+            c => pair.push(c),
+        }
+    }
+    pairs.push(pair);
+    pairs.retain(|pair| !pair.is_empty());
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn settings_of_the_command_line_are_taken_apart() {
+        assert_eq!(
+            super::parameters(r"'session.base'='it'\''s a' 'old.key=1 2' 'a.b'=''"),
+            ["session.base=it's a", "old.key=1 2", "a.b="]
+        );
+    }
+}

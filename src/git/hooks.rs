@@ -78,6 +78,11 @@ pub fn run(repo: &Repo, top: &Path, name: &str, args: &[&str], env: &[(&str, &st
     })
 }
 
+/// The first of these hooks of the worktree at `top` that may not run there, since it came with the branch.
+pub fn left_out(repo: &Repo, top: &Path, names: &[&str]) -> Option<PathBuf> {
+    names.iter().map(|name| path(repo, top, name)).find(|hook| is_program(hook) && is_tracked_content(repo, top, hook))
+}
+
 fn is_tracked_content(repo: &Repo, top: &Path, hook: &Path) -> bool {
     let (Ok(real), Ok(top)) = (hook.canonicalize(), top.canonicalize()) else { return false };
     let Ok(relative) = real.strip_prefix(&top) else { return false };
@@ -85,10 +90,35 @@ fn is_tracked_content(repo: &Repo, top: &Path, hook: &Path) -> bool {
     if main == top {
         return false;
     }
-    match (std::fs::read(main.join(relative)), std::fs::read(&real)) {
-        (Ok(approved), Ok(found)) => approved != found,
-        _ => true,
+    let Some(mut folder) = relative.parent() else { return true };
+    // What husky puts into `.husky/_` starts the scripts beside that folder.
+    if folder.file_name().is_some_and(|name| name == "_") {
+        folder = folder.parent().unwrap_or(folder);
     }
+    // A hook may start its neighbours, so that they count too. At the top there would be no end to them.
+    let same = |path: &Path| matches!((std::fs::read(main.join(path)), std::fs::read(top.join(path))), (Ok(a), Ok(b)) if a == b);
+    !same(relative) || !folder.as_os_str().is_empty() && !is_same_folder(&main.join(folder), &top.join(folder))
+}
+
+/// Whether two folders hold the same files, as far as `found` has any. Links are never followed, and never the same.
+fn is_same_folder(approved: &Path, found: &Path) -> bool {
+    let Ok(entries) = found.read_dir() else { return false };
+    for entry in entries {
+        let Ok(entry) = entry else { return false };
+        let Ok(kind) = entry.file_type() else { return false };
+        let (ours, theirs) = (approved.join(entry.file_name()), entry.path());
+        let is_same = if kind.is_dir() {
+            is_same_folder(&ours, &theirs)
+        } else if kind.is_file() {
+            matches!((std::fs::read(ours), std::fs::read(theirs)), (Ok(a), Ok(b)) if a == b)
+        } else {
+            matches!((ours.read_link(), theirs.read_link()), (Ok(a), Ok(b)) if a == b && !a.is_absolute())
+        };
+        if !is_same {
+            return false;
+        }
+    }
+    true
 }
 
 impl Repo {

@@ -7,6 +7,7 @@ mod command;
 pub mod config;
 pub mod history;
 pub mod hooks;
+pub mod ignore;
 pub mod index;
 pub mod merge;
 mod objects;
@@ -47,7 +48,7 @@ impl Repo {
     pub fn discover(directory: &Path) -> Result<Repo> {
         let found = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
         let inner = match found {
-            Ok(repo) => repo.to_thread_local(),
+            Ok(repo) => config::with_command_line(repo.to_thread_local()),
             Err(error) => {
                 return Err(match git_says_no(directory) {
                     Some(words) => Error::refused("There is no repository here to work with.").because(words),
@@ -203,6 +204,16 @@ fn simplified(path: PathBuf) -> PathBuf {
 /// Whether a glob, as git writes them for refs, matches the whole name; `*` crosses `/`.
 pub fn glob_matches(pattern: &str, name: &str) -> bool {
     gix::glob::wildmatch(pattern.into(), name.into(), gix::glob::wildmatch::Mode::empty())
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+///
+/// # Errors
+/// Refused, if it cannot be computed.
+pub fn digest(bytes: &[u8]) -> Result<String> {
+    let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha256);
+    hasher.update(bytes);
+    Ok(hasher.try_finalize().or_refuse(|| "A digest could not be computed.")?.to_string())
 }
 
 impl Repo {

@@ -179,6 +179,34 @@ impl From<Error> for crate::error::Error {
     }
 }
 
+/// A directory, opened to look at many files below it: the way to it is gone only once. It follows links in between.
+#[derive(Debug)]
+pub struct Folder {
+    system: system::Folder,
+}
+
+impl Folder {
+    /// Opens the directory at `path`.
+    ///
+    /// # Errors
+    /// If there is none, or it may not be entered.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        system::Folder::open(path).map(|system| Folder { system })
+    }
+
+    /// What is at a path below it; nothing where nothing is.
+    ///
+    /// # Errors
+    /// What the system says, except that nothing is there.
+    pub fn lstat(&self, rel: &BStr) -> io::Result<Option<Stat>> {
+        match self.system.lstat(rel) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// A worktree's root, opened: every path of its methods is relative to it, with `/` between its parts.
 #[derive(Debug)]
 pub struct Root {

@@ -1,11 +1,14 @@
 //! The machine around us: processes, files, locks, the terminal. Platform code lives here, behind `cfg`.
 
+pub mod clone;
 pub mod copy;
 pub mod disk;
 pub mod exchange;
 pub mod occupants;
+pub mod ports;
 pub mod process;
 pub mod random;
+pub mod state;
 pub mod terminal;
 pub mod users;
 pub mod witness;

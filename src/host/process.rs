@@ -187,6 +187,19 @@ impl Command {
         Ok(status.code())
     }
 
+    /// Runs it to its end, with all it prints going into a file and nothing on its standard input.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be started.
+    pub fn run_into(&self, file: &std::fs::File) -> Result<Option<i32>> {
+        let out = file.try_clone().map_err(|error| self.failed(error))?;
+        let err = file.try_clone().map_err(|error| self.failed(error))?;
+        let mut command = self.std();
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let status = command.status().map_err(|error| self.failed(error))?;
+        Ok(status.code())
+    }
+
     /// Starts it with pipes to its standard input and output, for a conversation.
     ///
     /// # Errors

@@ -23,6 +23,19 @@ pub fn of(file: &Path, folders: &[PathBuf]) -> Users {
         // Whoever holds it may be on another machine.
         return Users::Unknown;
     }
+    // A process that is just ending shows nothing for a moment.
+    for _ in 0..5 {
+        let users = look(&file, folders);
+        if users != Users::Unknown {
+            return users;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Users::Unknown
+}
+
+#[cfg(target_os = "linux")]
+fn look(file: &Path, folders: &[PathBuf]) -> Users {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Users::Unknown };
     let (own, parent) = (std::process::id(), std::os::unix::process::parent_id());
     let mut found = Vec::new();

@@ -5,8 +5,11 @@ use crate::git::Worktree;
 use crate::git::worktrees::Head;
 use crate::ops::Context;
 use crate::ops::base::{self, Chosen, short_name};
-use crate::ops::create::{BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place};
+use crate::ops::create::{
+    BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place, surroundings_of,
+};
 use crate::ops::journal::{self, Plan};
+use crate::ops::surroundings::Surroundings;
 use crate::session::{EventKind, Name, Record};
 use crate::store::{Loaded, Snapshot, Writer, pending, retry};
 use std::path::PathBuf;
@@ -66,6 +69,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
             documents: Vec::new(),
             sparse: Vec::new(),
             uncommitted: Uncommitted::Stays,
+            surroundings: Surroundings::default(),
             warnings: Vec::new(),
         },
         mend: Vec::new(),
@@ -82,6 +86,8 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     if plan.create.sessions.len() + plan.mend.len() > 1 && options.name.is_some() {
         return Err(Error::usage("`--name` is for one session."));
     }
+    let wanted = crate::ops::surroundings::Wanted { copy: true, setup: true };
+    plan.create.surroundings = surroundings_of(ctx, &snapshot, &plan.create.sessions, wanted)?;
     Ok(plan)
 }
 

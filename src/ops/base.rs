@@ -153,6 +153,20 @@ pub fn default(ctx: &Context, snapshot: &Snapshot) -> Result<Chosen> {
     })
 }
 
+/// Where the team file is read from: the default base as it is found without one, and never a session's branch.
+///
+/// # Errors
+/// Refused, if refs cannot be read.
+pub(crate) fn of_team_file(ctx: &Context, snapshot: &Snapshot) -> Result<Option<Chosen>> {
+    if let Some(text) = ctx.repo.setting("session.base")
+        && let Some(chosen) = named(ctx, snapshot, &text)?
+        && chosen.parent.is_none()
+    {
+        return Ok(Some(chosen));
+    }
+    untracked_default(ctx, snapshot)
+}
+
 /// The default base without the team file, which is read from it.
 fn untracked_default(ctx: &Context, snapshot: &Snapshot) -> Result<Option<Chosen>> {
     let repo = &ctx.repo;

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 18] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -45,8 +45,25 @@ pub const SETTINGS: [Setting; 9] = [
     Setting {
         key: "session.autoCleanup",
         default: "false",
-        what: "let go of what the base contains at the end of `create`",
+        what: "let go of what the base contains at the end of `create` and `sync`",
     },
+    Setting {
+        key: "session.copy",
+        default: "",
+        what: "patterns of ignored files that a new worktree gets from the main one",
+    },
+    Setting { key: "session.copyDeny", default: "", what: "more patterns of secrets that are never copied" },
+    Setting { key: "session.link", default: "", what: "patterns of what is linked instead of copied" },
+    Setting {
+        key: "session.ports",
+        default: "20000-29999",
+        what: "the ports that sessions are given, ten each; `off` gives none",
+    },
+    Setting { key: "session.setup", default: "", what: "commands that make a new worktree fit for work" },
+    Setting { key: "session.hook.post-create", default: "", what: "commands after `create`, in the new worktree" },
+    Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },
+    Setting { key: "session.hook.pre-remove", default: "", what: "commands before a worktree goes; a failure refuses" },
+    Setting { key: "session.hook.post-remove", default: "", what: "commands after it went, in the main worktree" },
     Setting {
         key: "session.mirror",
         default: "false",
@@ -121,7 +138,7 @@ pub fn show(ctx: &Context) -> Result<Vec<InForce>> {
             continue;
         }
         // What is named by its user has no default.
-        if NAMED.iter().any(|prefix| entry.key.starts_with(prefix)) {
+        if entry.key.starts_with(AGENT) {
             entry.default = Some("");
         } else {
             entry.meant = meant(&entry.key);
@@ -131,8 +148,8 @@ pub fn show(ctx: &Context) -> Result<Vec<InForce>> {
     Ok(settings)
 }
 
-/// Settings below these are named by whoever sets them.
-const NAMED: [&str; 2] = ["session.agent.", "session.hook."];
+/// Settings below this are named by whoever sets them.
+pub const AGENT: &str = "session.agent.";
 
 fn is_known(key: &str) -> bool {
     SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(key))

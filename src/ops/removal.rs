@@ -1,9 +1,11 @@
 //! What may not be removed: law 1 for every verb that lets go of a worktree.
 
 use crate::error::{Error, Result};
-use crate::git::worktrees::path_of_bytes;
+use crate::git::worktrees::{bytes_of_path, path_of_bytes};
 use crate::git::{Worktree, status};
 use crate::ops::Context;
+use crate::ops::surroundings::secrets::Secrets;
+use crate::ops::surroundings::{copied, is_made_by_tools};
 use crate::session::BString;
 
 /// What package managers and compilers make, and make again: `session.disposable` adds to it.
@@ -167,10 +169,23 @@ fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
 /// Ignored files are in no commit and no salvage: only what a tool makes again may go.
 fn refuse_ignored(ctx: &Context, worktree: &Worktree) -> Result<()> {
     let own = ctx.repo.settings("session.disposable");
-    let precious: Vec<BString> = status::ignored(&worktree.path)?
-        .into_iter()
-        .filter(|path| !is_disposable(path, &own) && !is_empty_folder(&worktree.path.join(path_of_bytes(path))))
-        .collect();
+    let ignored = status::ignored(&worktree.path)?;
+    let may_go = |path: &BString| is_disposable(path, &own);
+    let mut precious = Vec::new();
+    let mut copied = None;
+    for path in &ignored {
+        if may_go(path) || is_empty_folder(&worktree.path.join(path_of_bytes(path))) {
+            continue;
+        }
+        let copied = match &copied {
+            Some(copied) => copied,
+            None => copied.insert(copied::of_worktree(&ctx.repo, worktree)?),
+        };
+        if !copied.is_unchanged(&worktree.path, path.as_ref(), &may_go)? {
+            precious.push(path.clone());
+        }
+    }
+    refuse_secrets(ctx, worktree, &ignored)?;
     if precious.is_empty() {
         return Ok(());
     }
@@ -183,6 +198,49 @@ fn refuse_ignored(ctx: &Context, worktree: &Worktree) -> Result<()> {
         shown.join(", ")
     ))
     .hint("Move or delete them; or `git config --add session.disposable '<pattern>'` says that such files may go."))
+}
+
+/// Keys and credentials are nobody's to delete unasked, also in a folder that may go.
+fn refuse_secrets(ctx: &Context, worktree: &Worktree, ignored: &[BString]) -> Result<()> {
+    let secrets = Secrets::new(&ctx.repo);
+    let mut found = Vec::new();
+    let mut left: Vec<(BString, bool)> = Vec::new();
+    for path in ignored {
+        let (bare, is_folder) = match path.strip_suffix(b"/") {
+            Some(folder) => (BString::from(folder), true),
+            None => (path.clone(), false),
+        };
+        if secrets.names(&worktree.path, bare.as_ref(), is_folder) {
+            found.push(bare);
+        } else if is_folder {
+            let in_tools = is_made_by_tools(bare.as_ref());
+            left.push((bare, in_tools));
+        }
+    }
+    while let Some((folder, in_tools)) = left.pop() {
+        for entry in worktree.path.join(path_of_bytes(&folder)).read_dir().into_iter().flatten().flatten() {
+            let mut below = folder.clone();
+            below.push(b'/');
+            below.extend_from_slice(&bytes_of_path(std::path::Path::new(&entry.file_name())));
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let in_tools = in_tools || is_folder && is_made_by_tools(below.as_ref());
+            if secrets.names_entry(&worktree.path, below.as_ref(), is_folder, in_tools) {
+                found.push(below);
+            } else if is_folder {
+                left.push((below, in_tools));
+            }
+        }
+    }
+    let Some(first) = found.first() else { return Ok(()) };
+    let more = if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
+    Err(Error::refused(format!(
+        "'{}'{more} in '{}' may be a key or hold credentials, and would be lost.",
+        first.escape_ascii_controls(),
+        worktree.path.display()
+    ))
+    .hint(
+        "Move or delete it; or `git config --add session.copyDeny '!<pattern>'` says that such files are no secrets.",
+    ))
 }
 
 fn is_empty_folder(path: &std::path::Path) -> bool {

@@ -374,8 +374,29 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: RestorePlan) -> Result<Rest
     let wanted = [(plan.name.pending(), Plan::Restore(step.clone()), holds(&plan, &step))];
     let claims = journal::claim(&ctx.repo, writer, &wanted)?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
-    let warnings = steps::run(&ctx.repo, claim, &step)?;
+    let mut warnings = steps::run(&ctx.repo, claim, &step)?;
+    warnings.extend(furnish(ctx, writer, &plan));
     Ok(restored(plan, writer, warnings))
+}
+
+/// A worktree that was made anew gets its block of ports and the copies that a new one gets. It never fails: what goes
+/// wrong is said.
+pub fn furnish(ctx: &Context, writer: &Writer, plan: &RestorePlan) -> Vec<String> {
+    if plan.worktree.is_none() || plan.here_from.is_some() {
+        return Vec::new();
+    }
+    let furnished = (|| {
+        let snapshot = Snapshot::read(&ctx.repo)?;
+        let session = snapshot.require(&plan.name)?;
+        crate::ops::ports::ensure(&ctx.repo, session.id())?;
+        let Some(scene) = crate::ops::env::Scene::of(ctx, &snapshot, session)? else { return Ok(Vec::new()) };
+        let again = crate::ops::surroundings::plan_again(ctx, &snapshot, session, false)?;
+        let prepared = crate::ops::surroundings::make_again(&ctx.repo, writer, &scene, &again, &|_| {});
+        Ok(prepared.warnings)
+    })();
+    furnished.unwrap_or_else(|error: Error| {
+        vec![format!("It did not get all that a new worktree gets: {}.", error.one_line())]
+    })
 }
 
 /// What is said of a session that is back.

@@ -30,6 +30,9 @@ pub fn plan(plan: &CreatePlan) -> String {
             Place::Nowhere => "none".into(),
         };
         text.push_str(&format!("  worktree  {}\n", harmless(&place)));
+        if matches!(planned.place, Place::Worktree(_)) {
+            text.push_str(&crate::render::surroundings::plan(&plan.surroundings));
+        }
     }
     match &plan.uncommitted {
         Uncommitted::Stays => {}

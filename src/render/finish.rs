@@ -1,6 +1,7 @@
 //! What `finish` asks and says.
 
 use crate::ops::finish::{FinishPlan, Finished, Forecast, Mode, Survey};
+use crate::ops::phase::Gate;
 use crate::render::create::shell_quoted;
 use crate::render::{Paint, count, harmless};
 use crate::session::State;
@@ -114,4 +115,14 @@ pub fn done(done: &Finished, paint: Paint) -> String {
         text.push_str(&format!("  {}\n", paint.cyan(&format!("cd {}", shell_quoted(place)))));
     }
     text
+}
+
+/// The commands that would run around it.
+pub fn gate(gate: &Gate) -> String {
+    gate.planned()
+        .iter()
+        .map(|(phase, command)| {
+            format!("  {:<11} {}\n", phase.as_str(), crate::render::harmless(command).replace('\n', " "))
+        })
+        .collect()
 }

@@ -25,6 +25,20 @@ pub fn path(path: &Path) -> Value {
     json!({ "path": encoded, "encoding": "percent" })
 }
 
+/// A path of a repository: the same form.
+pub fn bytes_path(path: &crate::session::BString) -> Value {
+    match std::str::from_utf8(path) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => {
+            let encode = |byte: &u8| match *byte {
+                byte if byte.is_ascii_graphic() && byte != b'%' => char::from(byte).to_string(),
+                byte => format!("%{byte:02X}"),
+            };
+            json!({ "path": path.iter().map(encode).collect::<String>(), "encoding": "percent" })
+        }
+    }
+}
+
 fn id(id: ObjectId) -> Value {
     Value::String(id.to_string())
 }
@@ -142,6 +156,12 @@ fn created(made: &Created) -> Value {
     if let Some(worktree) = &made.worktree {
         value["worktree"] = path(worktree);
     }
+    if let Some(first) = made.ports {
+        value["ports"] = json!({ "base": first, "count": crate::ops::ports::SIZE });
+    }
+    if let Some(prepared) = &made.prepared {
+        value["prepared"] = crate::render::surroundings::fields(prepared);
+    }
     value
 }
 
@@ -159,6 +179,9 @@ pub fn create(outcome: &Outcome) -> Value {
     }
     if !outcome.warnings.is_empty() {
         value["warnings"] = json!(outcome.warnings);
+    }
+    if !outcome.notes.is_empty() {
+        value["notes"] = json!(outcome.notes);
     }
     value
 }

@@ -50,14 +50,17 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 7] = [
+const MORE: [(&str, &str); 10] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
+    ("env", include_str!("manual/env.roff")),
     ("finish", include_str!("manual/finish.roff")),
     ("cleanup", include_str!("manual/cleanup.roff")),
     ("restore", include_str!("manual/restore.roff")),
+    ("sync", include_str!("manual/sync.roff")),
     ("undo", include_str!("manual/undo.roff")),
     ("doctor", include_str!("manual/doctor.roff")),
+    ("trust", include_str!("manual/trust.roff")),
 ];
 
 /// As roff takes it: dashes are dashes, and no line begins with a request.

@@ -5,6 +5,7 @@ pub mod config;
 pub mod create;
 pub mod demo;
 pub mod doctor;
+pub mod env;
 pub mod finish;
 pub mod json;
 pub mod list;
@@ -15,8 +16,10 @@ pub mod progress;
 pub mod relocate;
 pub mod restore;
 pub mod show;
+pub mod surroundings;
 pub mod sync;
 pub mod template;
+pub mod trust;
 pub mod undo;
 
 pub use paint::Paint;
@@ -100,6 +103,11 @@ pub fn warn(paint: Paint, text: &str) {
     narrate(&format!("{} {}", paint.yellow("warning:"), harmless(text)));
 }
 
+/// Writes what may help.
+pub fn hint(paint: Paint, text: &str) {
+    narrate(&format!("{} {}", paint.cyan("hint:"), harmless(text)));
+}
+
 /// Writes an error: the sentence, what lies beneath, the remedies.
 pub fn error(paint: Paint, error: &Error) {
     if error.kind() == Kind::ClosedPipe {
@@ -114,7 +122,7 @@ pub fn error(paint: Paint, error: &Error) {
         source = cause.source();
     }
     for hint in error.hints() {
-        narrate(&format!("{} {}", paint.cyan("hint:"), harmless(hint)));
+        self::hint(paint, hint);
     }
     if error.kind() == Kind::Bug {
         narrate("This is a bug of git-session: please report it with what you did.");

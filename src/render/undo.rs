@@ -65,6 +65,7 @@ pub fn plan(plan: &UndoPlan, now: Timestamp, would: bool) -> String {
                 let place = place.map(|(_, new)| format!(", in {new}")).unwrap_or_default();
                 (format!("give '{}' its name '{}' again{place}", step.name.0, step.name.1), None)
             }
+            Ok(Inverse::Sync(step)) => (format!("put '{name}' {}", step.what), None),
             Ok(Inverse::Facts(_, what)) => (format!("set back of '{name}': {what}"), None),
             Err(error) => (format!("leave '{name}' alone: {}", harmless(&error.one_line())), None),
         };

@@ -56,6 +56,8 @@ pub enum EventKind {
     Kept,
     /// It ended, its work put aside.
     Abandoned,
+    /// Files were copied into its worktree.
+    Prepared,
     /// An interrupted operation was taken back or completed.
     Recovered,
     /// It came back after its end.
@@ -68,7 +70,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words this version writes.
-    pub const ALL: [EventKind; 12] = [
+    pub const ALL: [EventKind; 13] = [
         EventKind::Created,
         EventKind::Adopted,
         EventKind::Set,
@@ -78,6 +80,7 @@ impl EventKind {
         EventKind::Merged,
         EventKind::Kept,
         EventKind::Abandoned,
+        EventKind::Prepared,
         EventKind::Recovered,
         EventKind::Restored,
         EventKind::Undone,
@@ -95,6 +98,7 @@ impl EventKind {
             EventKind::Merged => "merged",
             EventKind::Kept => "kept",
             EventKind::Abandoned => "abandoned",
+            EventKind::Prepared => "prepared",
             EventKind::Recovered => "recovered",
             EventKind::Restored => "restored",
             EventKind::Undone => "undone",

@@ -8,6 +8,7 @@ pub mod done;
 pub mod keep;
 pub mod own;
 pub mod pending;
+pub mod ports;
 pub mod record;
 pub mod snapshot;
 pub mod timeline;

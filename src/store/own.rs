@@ -22,3 +22,12 @@ pub fn ensure(repo: &Repo) -> Result<()> {
         outcome => outcome,
     }
 }
+
+/// The identity; none before the first writing verb.
+///
+/// # Errors
+/// Refused, if it cannot be read.
+pub fn read(repo: &Repo) -> Result<Option<String>> {
+    let Some(id) = repo.ref_id(REFERENCE)? else { return Ok(None) };
+    Ok(Some(String::from_utf8_lossy(&repo.blob(id)?).trim().to_owned()))
+}

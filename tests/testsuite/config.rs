@@ -44,6 +44,13 @@ fn defaults_are_shown_and_unknown_settings_are_named() {
 }
 
 #[test]
+fn settings_of_one_command_hold_for_it() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+    r.git("-c session.branchPrefix=mine/ session create auth").ok();
+    assert!(r.has_rev("refs/heads/mine/auth"));
+}
+
+#[test]
 fn clients_are_set_up_and_taken_back() {
     let r = Sandbox::new().file("a.txt", "1\n").commit("base");
     r.git("session create auth").ok();

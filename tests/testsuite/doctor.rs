@@ -209,7 +209,8 @@ fn ties_to_what_is_gone_are_taken_off() {
     let r = sandbox();
     let s = r.session("docs");
     r.git("update-ref -d refs/sessions/docs").ok();
-    finds(&r, 0, "tie-stale", "docs");
+    let gone = [("ports-stale".to_owned(), String::new()), ("tie-stale".into(), "docs".into())];
+    assert_eq!(found(&r, 0), gone);
     is_mended(&r);
     s.git("symbolic-ref refs/worktree/session").code(128);
     s.git("symbolic-ref refs/worktree/session refs/sessions/auth").ok();

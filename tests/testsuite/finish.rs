@@ -1162,3 +1162,40 @@ fn a_folder_that_a_link_leads_to_and_folders_above_it_stay() {
     r.git("session finish auth --keep").ok();
     assert!(r.has("../mine/empty") && !r.has("../mine/empty/all"));
 }
+
+#[test]
+fn a_hook_that_came_with_the_branch_does_not_run_when_it_commits() {
+    let r =
+        Sandbox::new().executable(".husky/pre-commit", "#!/bin/sh\ntouch \"$(git rev-parse --git-common-dir)/ran\"\n");
+    r.config("core.hooksPath", ".husky").file("a.txt", "1\n").commit("base");
+    r.remove(".git/ran").git("session create auth").ok();
+    let s = r.session("auth");
+    // The same hook as in the main worktree is the user's own word.
+    s.file("a.txt", "2\n").git("session finish auth --merge -m two").ok();
+    assert!(r.has(".git/ran"));
+    r.remove(".git/ran").git("session create evil").ok();
+    let s = r.session("evil");
+    s.executable(".husky/pre-commit", "#!/bin/sh\ntouch \"$(git rev-parse --git-common-dir)/evil\"\n");
+    let run = s.git("session finish evil --keep -m three");
+    run.ok().stderr_contains("it comes with the branch");
+    assert!(!r.has(".git/evil") && !r.has(".git/ran"));
+    assert!(r.git("log -1 --format=%s evil").ok().text().contains("three"));
+}
+
+#[test]
+fn a_script_beside_a_hook_counts_as_the_hook() {
+    let r = Sandbox::new()
+        .file("a.txt", "1\n")
+        .file(".gitignore", "_\n")
+        .file(".husky/pre-commit", "true\n")
+        .commit("base");
+    r.config("core.hooksPath", ".husky/_");
+    let hook = "#!/bin/sh\nsh .husky/pre-commit\n";
+    r.executable(".husky/_/pre-commit", hook).git("session create auth").ok();
+    let s = r.session("auth");
+    s.executable(".husky/_/pre-commit", hook).file(".husky/pre-commit", "touch evil\n");
+    s.git("session finish auth --abandon --yes").code(1).stderr_contains("Ignored files");
+    r.config("session.disposable", "_");
+    r.in_dir(s.here()).git("session finish auth --keep -m three").ok().stderr_contains("it comes with the branch");
+    assert!(!r.git("ls-tree -r --name-only auth").ok().text().contains("evil"));
+}

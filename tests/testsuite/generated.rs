@@ -116,7 +116,7 @@ fn the_manual_and_the_readme_have_every_setting() {
 
 #[test]
 fn every_setting_that_is_read_is_a_known_one() {
-    let key = regex::Regex::new(r#"\(\s*"((?:session|color)\.[A-Za-z]+)"\s*\)"#).expect("a pattern");
+    let key = regex::Regex::new(r#"\(\s*"((?:session|color)\.[A-Za-z.-]+)"\s*\)"#).expect("a pattern");
     let mut read_keys = BTreeSet::new();
     sources(&project("src"), &mut |text| {
         read_keys.extend(key.captures_iter(text).map(|found| found[1].to_owned()));

@@ -15,6 +15,7 @@ mod create;
 mod demo;
 mod doctor;
 mod doctor_around;
+mod env;
 mod finish;
 mod follow;
 mod format;
@@ -33,5 +34,9 @@ mod shell_init;
 mod show;
 mod store;
 mod support;
+#[cfg(unix)]
+mod surroundings;
+mod sync;
+mod trust;
 mod undo;
 mod ways_to_end;

@@ -48,6 +48,14 @@ fn mended(r: &Sandbox, n: usize) {
 pub(crate) fn nothing_is_left_over(r: &Sandbox) {
     let refs = r.refs().join("\n");
     assert!(!refs.contains("@pending"), "a claim is left:\n{refs}");
+    // Each block of ports is that of a live session.
+    for port in r.refs().iter().filter(|name| name.starts_with("refs/sessions/@ports/")) {
+        let text = r.git(&format!("cat-file -p {port}")).ok().text();
+        let id = text.lines().find_map(|line| line.strip_prefix("Session: ")).expect("a session").to_owned();
+        let is_live = |name: &String| r.git(&format!("rev-list {name}")).ok().text().contains(&id);
+        let live = r.refs().into_iter().filter(|name| name.starts_with("refs/sessions/") && !name.contains('@'));
+        assert!(live.into_iter().any(|name| is_live(&name)), "{port} is left: {text}");
+    }
     // What died before its claim or after giving it up is swept once it is 10 s old.
     r.run("sh", ["-c", "find .git -maxdepth 1 -name 'session-*' -exec touch -d '-60 seconds' {} +"]).ok();
     patiently(r, &["create", "sweeper"]).ok();

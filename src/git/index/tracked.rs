@@ -8,7 +8,7 @@ use crate::git::index::Side;
 use crate::git::status;
 use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::host::copy::Kind;
-use crate::host::exchange::Stat;
+use crate::host::exchange::Folder;
 use crate::session::{BString, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
 
@@ -61,6 +61,8 @@ impl Repo {
         let written = (written.unix_seconds(), written.nanoseconds());
         let may_convert = self.conversion_is_configured()?;
         let mut read = 0;
+        let folder = Folder::open(&worktree.path)
+            .or_refuse(|| format!("'{}' could not be looked at.", worktree.path.display()))?;
         for entry in index.entries() {
             // What git takes as given it takes as given.
             if entry.mode == Mode::COMMIT || entry.flags.intersects(Flags::ASSUME_VALID | Flags::SKIP_WORKTREE) {
@@ -69,8 +71,8 @@ impl Repo {
             if entry.stage() != Stage::Unconflicted {
                 return Ok(Look::Dirty);
             }
-            let place = worktree.path.join(path_of_bytes(entry.path(&index)));
-            let found = Stat::of(&place).or_refuse(|| format!("'{}' could not be looked at.", place.display()))?;
+            let path = entry.path(&index);
+            let found = folder.lstat(path).or_refuse(|| format!("'{path}' could not be looked at."))?;
             let Some(found) = found else { return Ok(Look::Unclear) };
             let kind = match entry.mode {
                 Mode::FILE => Kind::File,
@@ -84,8 +86,9 @@ impl Repo {
             };
             if !(has_kind && found.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, written)) {
                 read += 1;
-                let is_it =
-                    !may_convert && read <= READ_AT_MOST && self.side_at(&place)? == Some(Side { kind, id: entry.id });
+                let is_it = !may_convert
+                    && read <= READ_AT_MOST
+                    && self.side_at(&worktree.path.join(path_of_bytes(path)))? == Some(Side { kind, id: entry.id });
                 if !is_it {
                     return Ok(Look::Unclear);
                 }

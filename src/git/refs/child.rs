@@ -27,6 +27,41 @@ pub(super) fn list(repo: &Repo, patterns: &[&str]) -> Result<Vec<(String, Target
     Ok(refs)
 }
 
+/// Does several transactions one after the other in one child, each all or nothing. Returns how many were done: the
+/// first that fails ends it.
+///
+/// # Errors
+/// Refused, if git cannot be run.
+pub(super) fn one_after_the_other(repo: &Repo, transactions: &[Vec<Edit>], message: &str) -> Result<usize> {
+    let mut script = String::new();
+    for edits in transactions {
+        script.push_str(&format!("start\n{}commit\n", lines(repo, edits)));
+    }
+    let command = repo.git().args(["update-ref", "--create-reflog", "-m", message, "--stdin"]);
+    let output = command.input(script).run()?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter(|line| *line == "commit: ok").count())
+}
+
+/// What `git update-ref --stdin` is told of each edit.
+fn lines(repo: &Repo, edits: &[Edit]) -> String {
+    let null = repo.null_id();
+    let mut script = String::new();
+    for edit in edits {
+        let name = &edit.name;
+        let line = match (edit.new, edit.expect) {
+            (New::To(new), Expect::Missing) if name == "ORIG_HEAD" => format!("update {name} {new}\n"),
+            (New::To(new), Expect::Missing) => format!("update {name} {new} {null}\n"),
+            (New::To(new), Expect::Is(old)) => format!("update {name} {new} {old}\n"),
+            (New::Gone, Expect::Is(old)) => format!("delete {name} {old}\n"),
+            (New::Gone, Expect::Missing) => continue,
+            (New::Same, Expect::Is(old)) => format!("verify {name} {old}\n"),
+            (New::Same, Expect::Missing) => format!("verify {name} {null}\n"),
+        };
+        script.push_str(&line);
+    }
+    script
+}
+
 /// A transaction whose locks are held: nothing has changed yet. Dropped, it is aborted.
 #[derive(Debug)]
 pub struct Prepared {
@@ -41,23 +76,9 @@ impl Prepared {
     /// # Errors
     /// Refused, with git's words, if an expectation does not hold or a lock is held. Nothing has changed then.
     pub fn run(repo: &Repo, git_dir: Option<&Path>, edits: &[Edit], message: &str) -> Result<Prepared> {
-        let null = repo.null_id();
         let command = git_dir.map_or_else(|| repo.git(), |dir| repo.git_of(dir));
         let command = command.args(["update-ref", "--create-reflog", "-m", message, "--stdin"]);
-        let mut script = String::from("start\n");
-        for edit in edits {
-            let name = &edit.name;
-            let line = match (edit.new, edit.expect) {
-                (New::To(new), Expect::Missing) if name == "ORIG_HEAD" => format!("update {name} {new}\n"),
-                (New::To(new), Expect::Missing) => format!("update {name} {new} {null}\n"),
-                (New::To(new), Expect::Is(old)) => format!("update {name} {new} {old}\n"),
-                (New::Gone, Expect::Is(old)) => format!("delete {name} {old}\n"),
-                (New::Gone, Expect::Missing) => continue,
-                (New::Same, Expect::Is(old)) => format!("verify {name} {old}\n"),
-                (New::Same, Expect::Missing) => format!("verify {name} {null}\n"),
-            };
-            script.push_str(&line);
-        }
+        let mut script = format!("start\n{}", lines(repo, edits));
         script.push_str("prepare\n");
         let mut conversation = command.converse()?;
         let said = conversation.say(script.as_bytes());

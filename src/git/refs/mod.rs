@@ -187,6 +187,18 @@ impl Repo {
         outcome.map_err(|error| self.explain(error, edits))
     }
 
+    /// Does several transactions, each all or nothing, with as little as there can be. Returns how many were done: the
+    /// first that fails ends it, and why it does is for [`Repo::transact`] to say.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn transact_each(&self, transactions: &[Vec<Edit>], message: &str) -> Result<usize> {
+        if transactions.is_empty() {
+            return Ok(0);
+        }
+        child::one_after_the_other(self, transactions, message)
+    }
+
     /// Says whether a failed transaction lost a race: the remedy differs.
     fn explain(&self, error: Error, edits: &[Edit]) -> Error {
         let moved = edits.iter().find(|edit| edit.is_stale(self));

@@ -73,4 +73,41 @@ impl Repo {
         commits.reverse();
         Ok(Own::Chain { commits, below: at, is_current })
     }
+
+    /// What a rebase replays, oldest first, merges among them where there are any: the own commits, and those empty ones
+    /// that the base has too, since `git rebase` does not drop what began empty.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run or a commit is missing.
+    pub fn commits_to_replay(&self, question: Question) -> Result<Vec<ObjectId>> {
+        let Question { base_tip, tip, fork } = question;
+        let mut command = self
+            .git()
+            .args(["rev-list", "--reverse", "--topo-order", "--cherry-mark", "--right-only"])
+            .arg(format!("{base_tip}...{tip}"));
+        if let Some(fork) = fork.filter(|fork| self.has_object(*fork)) {
+            command = command.arg(format!("^{fork}"));
+        }
+        let output = command.arg("--").run_ok()?;
+        let mut commits = Vec::new();
+        for line in output.text().lines() {
+            let (is_landed, hex) = match line.strip_prefix('=') {
+                Some(hex) => (true, hex),
+                None => (false, line.strip_prefix('+').unwrap_or(line)),
+            };
+            let Ok(id) = ObjectId::from_hex(hex.as_bytes()) else { continue };
+            if !is_landed || self.is_empty_commit(id)? {
+                commits.push(id);
+            }
+        }
+        Ok(commits)
+    }
+
+    fn is_empty_commit(&self, id: ObjectId) -> Result<bool> {
+        let commit = self.commit(id)?;
+        match commit.parents.as_slice() {
+            [parent] => Ok(self.commit(*parent)?.tree == commit.tree),
+            _ => Ok(false),
+        }
+    }
 }

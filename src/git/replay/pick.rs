@@ -9,7 +9,10 @@
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::{BString, ObjectId};
+use gix::bstr::ByteSlice;
 use gix::objs::tree::{Entry, EntryMode, EntryRef};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// One entry of a tree.
 pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
@@ -17,20 +20,58 @@ pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
 /// The entries of a tree that differ between two, by name: before and after.
 pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
 
+/// A file whose content both sides changed: of one mode on all sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) path: BString,
+    pub(super) mode: EntryMode,
+    /// Base, ours, theirs.
+    pub(super) blobs: [ObjectId; 3],
+}
+
+/// What a pick comes to.
+#[derive(Debug)]
+pub(super) enum Picked {
+    /// The tree.
+    Tree(ObjectId),
+    /// It depends on what becomes of the content of these files, and on nothing else.
+    Contents(Vec<Shared>),
+    /// Only git can tell.
+    Unclear,
+}
+
+/// What a pick knows on its way down.
+struct Way<'a> {
+    merged: &'a HashMap<BString, ObjectId>,
+    shared: Vec<Shared>,
+    prefix: BString,
+}
+
 impl Repo {
-    /// The tree that `ours` becomes by the change from `base` to `theirs`; all three are trees. None where git has to be
-    /// asked.
+    /// The tree that `ours` becomes by the change from `base` to `theirs`; all three are trees. `merged` has the content
+    /// of files that both sides changed, as far as that is known.
     ///
     /// # Errors
     /// Refused, if a tree cannot be read or written.
-    pub(super) fn pick_tree(&self, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<Option<ObjectId>> {
+    pub(super) fn pick_tree(
+        &self,
+        base: ObjectId,
+        ours: ObjectId,
+        theirs: ObjectId,
+        merged: &HashMap<BString, ObjectId>,
+    ) -> Result<Picked> {
         if base == theirs {
-            return Ok(Some(ours));
+            return Ok(Picked::Tree(ours));
         }
         if base == ours {
-            return Ok(Some(theirs));
+            return Ok(Picked::Tree(theirs));
         }
-        self.pick_below(Some(base), ours, theirs).map(|picked| picked.map(|tree| tree.unwrap_or(self.empty_tree())))
+        let mut way = Way { merged, shared: Vec::new(), prefix: BString::default() };
+        Ok(match self.pick_below(Some(base), ours, theirs, &mut way)? {
+            None => Picked::Unclear,
+            Some(_) if !way.shared.is_empty() => Picked::Contents(way.shared),
+            Some(tree) => Picked::Tree(tree.unwrap_or(self.empty_tree())),
+        })
     }
 
     fn empty_tree(&self) -> ObjectId {
@@ -38,7 +79,13 @@ impl Repo {
     }
 
     /// The outer none: ask git. The inner one: nothing is left of the tree.
-    fn pick_below(&self, base: Option<ObjectId>, ours: ObjectId, theirs: ObjectId) -> Result<Option<Option<ObjectId>>> {
+    fn pick_below(
+        &self,
+        base: Option<ObjectId>,
+        ours: ObjectId,
+        theirs: ObjectId,
+        way: &mut Way<'_>,
+    ) -> Result<Option<Option<ObjectId>>> {
         let differing = self.differing_entries(base, Some(theirs))?;
         let mut entries = self.entries(ours)?;
         let mut is_changed = false;
@@ -52,7 +99,12 @@ impl Repo {
                     (before, Some((mode, now)), Some((after_mode, after)))
                         if mode.is_tree() && after_mode.is_tree() && before.is_none_or(|(mode, _)| mode.is_tree()) =>
                     {
-                        match self.pick_below(before.map(|(_, id)| id), now, after)? {
+                        let above = way.prefix.len();
+                        way.prefix.extend_from_slice(&name);
+                        way.prefix.push(b'/');
+                        let picked = self.pick_below(before.map(|(_, id)| id), now, after, way)?;
+                        way.prefix.truncate(above);
+                        match picked {
                             Some(tree) => tree.map(|tree| (mode, tree)),
                             None => return Ok(None),
                         }
@@ -60,6 +112,18 @@ impl Repo {
                     // Both made the same of it.
                     (Some((before, _)), Some((mode, _)), _) if now == after && !before.is_tree() && !mode.is_tree() => {
                         now
+                    }
+                    (Some((before_mode, before)), Some((mode, ours)), Some((after_mode, theirs)))
+                        if mode.is_blob() && before_mode == mode && after_mode == mode =>
+                    {
+                        let mut path = way.prefix.clone();
+                        path.extend_from_slice(&name);
+                        if let Some(merged) = way.merged.get(&path) {
+                            Some((mode, *merged))
+                        } else {
+                            way.shared.push(Shared { path, mode, blobs: [before, ours, theirs] });
+                            now
+                        }
                     }
                     _ => return Ok(None),
                 }
@@ -97,12 +161,7 @@ impl Repo {
             .collect()
     }
 
-    fn iterate<'a>(&self, data: &'a [u8]) -> Result<Vec<EntryRef<'a>>> {
-        let entries = gix::objs::TreeRefIter::from_bytes(data, self.hash_kind());
-        entries.collect::<std::result::Result<Vec<_>, _>>().or_refuse(|| "A tree could not be read.")
-    }
-
-    /// Most of two trees is the same: nothing is copied of what is.
+    /// Most of two trees is the same: it is skipped as bytes, and nothing is copied of it.
     fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
         let unreadable = || "A tree could not be read.";
         let read = |tree: Option<ObjectId>| -> Result<Option<gix::Object<'_>>> {
@@ -110,34 +169,42 @@ impl Repo {
             tree.map(|tree| self.inner.find_object(tree).or_refuse(unreadable)).transpose()
         };
         let (before, after) = (read(a)?, read(b)?);
-        let (before, after) = (before.as_ref().map(|object| &*object.data), after.as_ref().map(|object| &*object.data));
-        let (before, after) = (self.iterate(before.unwrap_or_default())?, self.iterate(after.unwrap_or_default())?);
-        let (mut differing, mut at, mut other): (Differing, _, _) = (Vec::new(), 0, 0);
+        let mut before = Entries::of(before.as_ref(), self.hash_kind());
+        let mut after = Entries::of(after.as_ref(), self.hash_kind());
+        let mut differing: Differing = Vec::new();
         let slot = |entry: &EntryRef<'_>| Some((entry.mode, entry.oid.to_owned()));
         loop {
-            let order = match (before.get(at), after.get(other)) {
+            Entries::skip_same(&mut before, &mut after);
+            let order = match (before.first()?, after.first()?) {
                 (None, None) => break,
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some(a), Some(b)) if a.filename == b.filename => std::cmp::Ordering::Equal,
-                (Some(a), Some(b)) => a.cmp(b),
-            };
-            match order {
-                std::cmp::Ordering::Equal => {
-                    let (a, b) = (&before[at], &after[other]);
+                (Some(a), None) => {
+                    differing.push((a.filename.to_owned(), slot(&a), None));
+                    Ordering::Less
+                }
+                (None, Some(b)) => {
+                    differing.push((b.filename.to_owned(), None, slot(&b)));
+                    Ordering::Greater
+                }
+                (Some(a), Some(b)) if a.filename == b.filename => {
                     if a.oid != b.oid || a.mode != b.mode {
-                        differing.push((a.filename.to_owned(), slot(a), slot(b)));
+                        differing.push((a.filename.to_owned(), slot(&a), slot(&b)));
                     }
-                    (at, other) = (at + 1, other + 1);
+                    Ordering::Equal
                 }
-                std::cmp::Ordering::Less => {
-                    differing.push((before[at].filename.to_owned(), slot(&before[at]), None));
-                    at += 1;
+                (Some(a), Some(b)) => {
+                    let order = a.cmp(&b);
+                    match order {
+                        Ordering::Less => differing.push((a.filename.to_owned(), slot(&a), None)),
+                        _ => differing.push((b.filename.to_owned(), None, slot(&b))),
+                    }
+                    order
                 }
-                std::cmp::Ordering::Greater => {
-                    differing.push((after[other].filename.to_owned(), None, slot(&after[other])));
-                    other += 1;
-                }
+            };
+            if order != Ordering::Greater {
+                before.advance();
+            }
+            if order != Ordering::Less {
+                after.advance();
             }
         }
         // A file that became a directory stands in two places.
@@ -207,5 +274,50 @@ impl Repo {
         let tree = self.inner.find_tree(tree).or_refuse(unreadable)?;
         let found = tree.lookup_entry(path.split(|byte| *byte == b'/')).or_refuse(unreadable)?;
         Ok(found.is_some())
+    }
+}
+
+/// What is left of a tree's bytes: entries of a mode, a blank, a name, a zero byte and an id each.
+struct Entries<'a> {
+    rest: &'a [u8],
+    hash: gix::hash::Kind,
+}
+
+impl<'a> Entries<'a> {
+    fn of(tree: Option<&'a gix::Object<'_>>, hash: gix::hash::Kind) -> Entries<'a> {
+        Entries { rest: tree.map_or(&[][..], |tree| tree.data.as_slice()), hash }
+    }
+
+    fn first(&self) -> Result<Option<EntryRef<'a>>> {
+        let entry = gix::objs::TreeRefIter::from_bytes(self.rest, self.hash).next();
+        entry.transpose().or_refuse(|| "A tree could not be read.")
+    }
+
+    fn length_of_first(&self) -> Option<usize> {
+        Some(self.rest.find_byte(0)? + 1 + self.hash.len_in_bytes())
+    }
+
+    fn advance(&mut self) {
+        let length = self.length_of_first().unwrap_or(usize::MAX);
+        self.rest = self.rest.get(length..).unwrap_or_default();
+    }
+
+    /// Skips the entries that both begin with; all of them, where nothing else is left.
+    fn skip_same(a: &mut Entries<'a>, b: &mut Entries<'a>) {
+        if a.rest == b.rest {
+            (a.rest, b.rest) = (&[], &[]);
+            return;
+        }
+        const STRIDE: usize = 64;
+        let strides = a.rest.chunks_exact(STRIDE).zip(b.rest.chunks_exact(STRIDE));
+        let same = strides.take_while(|(a, b)| a == b).count() * STRIDE;
+        let mut skipped = 0;
+        while let Some(length) = a.length_of_first()
+            && skipped + length <= same
+        {
+            skipped += length;
+            a.rest = &a.rest[length..];
+        }
+        b.rest = &b.rest[skipped..];
     }
 }

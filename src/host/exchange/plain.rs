@@ -38,6 +38,21 @@ pub(super) fn lstat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&path.symlink_metadata()?))
 }
 
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+#[cfg(not(unix))]
+impl Folder {
+    pub(super) fn open(path: &Path) -> io::Result<Folder> {
+        path.read_dir().map(|_| Folder(path.to_owned()))
+    }
+
+    pub(super) fn lstat(&self, rel: &BStr) -> io::Result<Stat> {
+        lstat(&self.0.join(rel.to_string()))
+    }
+}
+
 pub(super) fn stage(path: &Path, kind: Kind, bytes: &[u8]) -> io::Result<()> {
     if kind == Kind::Symlink {
         return Err(io::ErrorKind::Unsupported.into());

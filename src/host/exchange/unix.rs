@@ -41,6 +41,20 @@ pub(super) fn lstat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> io::Result<Folder> {
+        Ok(Folder(openat(CWD, path, DIRECTORY, Mode::empty())?))
+    }
+
+    pub(super) fn lstat(&self, rel: &BStr) -> io::Result<Stat> {
+        let bytes: &[u8] = rel;
+        Ok(stat_of(&statat(&self.0, bytes, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+}
+
 pub(super) fn stage(path: &Path, kind: Kind, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if kind == Kind::Symlink {

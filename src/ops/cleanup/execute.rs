@@ -3,7 +3,7 @@
 use super::{Cleaned, CleanupPlan, Options, Row, Why, expire, plan};
 use crate::error::Result;
 use crate::ops::list::Merged;
-use crate::ops::{Context, undo};
+use crate::ops::{Context, phase, undo};
 use crate::store::{Snapshot, Writer};
 
 /// Does what was planned. A session that cannot go after all is kept, and stops no other.
@@ -27,7 +27,14 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CleanupPlan) -> Result<Clea
             rows.push(Row { why, proof, remedy, merged: None, ..row });
             continue;
         }
-        match undo::end(ctx, writer, &session, &step, None) {
+        let ended = phase::gate(ctx, &snapshot, &session, false, step.worktree.is_some()).and_then(|gate| {
+            gate.before(&ctx.repo)?;
+            let mut more = undo::end(ctx, writer, &session, &step, None)?;
+            more.extend(gate.after(&ctx.repo));
+            more.extend(gate.warnings);
+            Ok(more)
+        });
+        match ended {
             Ok(more) => {
                 warnings.extend(more);
                 row.end = Some(Box::new((session, step)));

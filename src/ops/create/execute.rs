@@ -7,8 +7,12 @@ use crate::git::hooks::Ran;
 use crate::git::worktrees::Head;
 use crate::git::{Edit, Repo, Worktree, hooks};
 use crate::ops::Context;
+use crate::ops::env::Scene;
 use crate::ops::journal::create::CreateStep;
 use crate::ops::journal::{self, Plan};
+use crate::ops::phase::Sink;
+use crate::ops::ports;
+use crate::ops::surroundings::{self, Surroundings};
 use crate::store::{Writer, retry};
 use rayon::prelude::*;
 use std::path::Path;
@@ -17,12 +21,14 @@ use std::path::Path;
 ///
 /// # Errors
 /// Refused, if nothing could even begin.
-pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outcome> {
-    let _held = journal::hold(&ctx.repo, writer)?;
+pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>) -> Result<Outcome> {
+    let held = journal::hold(&ctx.repo, writer)?;
     let mut warnings = plan.warnings;
+    let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
     let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
-    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings };
+    let ports = ports::range(&ctx.repo)?;
+    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings, ports };
     let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
     let jobs =
         plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
@@ -37,7 +43,38 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan) -> Result<Outco
     if let Some(carried) = carried {
         bring_along(ctx, &carried, &mut sessions, &mut warnings);
     }
-    Ok(Outcome { operation: writer.operation.clone(), sessions, warnings })
+    // From here on the sessions are there, whatever comes of the rest. What set-up leaves running holds nothing.
+    drop(held);
+    let rest = &plan.surroundings;
+    warnings.extend(rest.warnings.iter().cloned());
+    let made = sessions.iter_mut().zip(new).filter(|(_, is_new)| *is_new);
+    let jobs = made
+        .filter_map(|((_, made), _)| made.as_mut().ok())
+        .map(|made| Ok((made, ctx.repo.another()?)))
+        .collect::<Result<Vec<_>>>()?;
+    let threads = if jobs.len() == 1 { rayon::current_num_threads() } else { 1 };
+    jobs.into_par_iter().with_max_len(1).for_each(|(made, repo)| surround(&repo, writer, made, rest, threads, sink));
+    Ok(Outcome { operation: writer.operation.clone(), sessions, notes: plan.surroundings.notes, warnings })
+}
+
+/// Gives one new worktree what it needs besides its files.
+fn surround(repo: &Repo, writer: &Writer, made: &mut Created, plan: &Surroundings, threads: usize, sink: Sink<'_>) {
+    let worktree = made.worktree.as_ref().and_then(|path| repo.registered_at(path).ok());
+    let Some(worktree) = worktree else { return };
+    let scene = Scene {
+        name: made.name.clone(),
+        id: made.id,
+        branch: crate::ops::base::short_name(&made.branch).to_owned(),
+        base: made.base.now.short().to_owned(),
+        worktree: worktree.path,
+        git_dir: worktree.git_dir,
+        main: repo.main_place(),
+        repository: super::repository_name(repo),
+        ports: made.ports,
+    };
+    let prepared = surroundings::make(repo, writer, &scene, plan, threads, sink);
+    made.warnings.extend(prepared.warnings.iter().cloned());
+    made.prepared = Some(prepared);
 }
 
 /// What all sessions of one command have in common.
@@ -46,6 +83,7 @@ struct Shared<'a> {
     documents: &'a [(String, Vec<u8>)],
     sparse: &'a [String],
     siblings: &'a [Worktree],
+    ports: Option<ports::Range>,
 }
 
 fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> Result<Created> {
@@ -81,13 +119,16 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         journal::claim(repo, writer, &[(reference.clone(), Plan::Create(step.clone()), vec![record, planned.start])])
     })?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
-    if let Err(error) = begin(repo, &planned, record, &event.subject()) {
+    let ports = match begin(repo, shared.ports, &planned, record, &event.subject()) {
+        Ok(ports) => ports,
         // Nothing was made: a branch that stands there now is somebody else's.
-        return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
-            Ok(()) => error,
-            Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
-        });
-    }
+        Err(error) => {
+            return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
+                Ok(()) => error,
+                Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
+            });
+        }
+    };
     let made = fill(repo, shared, &planned, threads).and_then(|warnings| {
         retry(|| repo.transact(&[claim.release()], "session: created"))?;
         Ok(warnings)
@@ -104,6 +145,8 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
                 base: planned.base,
                 fork,
                 head: planned.start,
+                ports,
+                prepared: None,
                 warnings,
             })
         }
@@ -135,24 +178,42 @@ fn made_words(shared: &Shared<'_>, planned: &Planned) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Branch and record, in one transaction.
-fn begin(repo: &Repo, planned: &Planned, record: crate::session::ObjectId, message: &str) -> Result<()> {
+/// Branch, record and a block of ports, in one transaction. Returns the first port.
+fn begin(
+    repo: &Repo,
+    range: Option<ports::Range>,
+    planned: &Planned,
+    record: crate::session::ObjectId,
+    message: &str,
+) -> Result<Option<u16>> {
     let branch = match planned.branch_from {
         BranchFrom::Local => Edit::verify(&planned.branch, planned.start),
         BranchFrom::New | BranchFrom::Remote(_) => Edit::create(&planned.branch, planned.start),
     };
-    let edits = [branch, Edit::create(planned.name.reference(), record)];
-    let outcome = retry(|| match repo.transact(&edits, message) {
-        // Trying again helps against a lock, and not against a branch that is there.
-        Err(error) if error.is_contended() && edits[0].is_stale(repo) => Ok(Err(error)),
-        outcome => outcome.map(Ok),
+    let range = range.filter(|_| planned.place.path().is_some());
+    let choose = || range.map_or(Ok(None), |range| ports::choose(repo, range, record, 0));
+    let mut block = choose()?;
+    let outcome = retry(|| {
+        // Another session was given the same one at the same moment.
+        if block.as_ref().is_some_and(|(_, edit)| edit.is_stale(repo)) {
+            block = choose()?;
+        }
+        let mut edits = vec![branch.clone(), Edit::create(planned.name.reference(), record)];
+        edits.extend(block.iter().map(|(_, edit)| edit.clone()));
+        match repo.transact(&edits, message) {
+            // Trying again helps against a lock, and not against a branch that is there.
+            Err(error) if error.is_contended() && branch.is_stale(repo) => Ok(Err(error)),
+            outcome => outcome.map(Ok),
+        }
     })?;
+    let first = block.map(|(first, _)| first);
     outcome.map_err(|error| {
         let short = crate::ops::base::short_name(&planned.branch);
         Error::contended(format!("Somebody else made or moved the branch '{short}' at the same moment."))
             .because(error)
             .hint("Nothing was changed; run it again.")
-    })
+    })?;
+    Ok(first)
 }
 
 /// The files, once branch and record are there. Returns warnings.
@@ -252,7 +313,7 @@ fn set_upstream(repo: &Repo, branch: &str, upstream: &str) -> Result<()> {
 }
 
 /// Adds a line to `info/exclude`, once.
-fn exclude(repo: &Repo, line: &str) -> Result<()> {
+pub(crate) fn exclude(repo: &Repo, line: &str) -> Result<()> {
     let path = repo.common_dir().join("info/exclude");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     if text.lines().any(|have| have == line) {

@@ -4,12 +4,15 @@ mod execute;
 mod place;
 mod plan;
 
+pub(crate) use execute::exclude;
 pub use execute::execute;
+pub(crate) use place::repository_name;
 pub use place::{normal, of as place_of, require_free as require_free_place, sessions_folder};
-pub(crate) use plan::branch_prefix;
 pub use plan::plan;
+pub(crate) use plan::{branch_prefix, surroundings_of};
 
 use crate::ops::base::Chosen;
+use crate::ops::surroundings::{Prepared, Surroundings};
 use crate::session::{EventKind, Name, ObjectId, OperationId, Priority, Record};
 use std::path::PathBuf;
 
@@ -50,6 +53,10 @@ pub struct Options {
     pub stash: bool,
     /// Moves uncommitted work of the current worktree into the new one.
     pub carry: bool,
+    /// Copies no ignored files.
+    pub no_copy: bool,
+    /// Runs no set-up.
+    pub no_setup: bool,
 }
 
 /// Where the branch of a new session comes from.
@@ -122,6 +129,8 @@ pub struct CreatePlan {
     pub sparse: Vec<String>,
     /// What becomes of uncommitted work where one stands.
     pub uncommitted: Uncommitted,
+    /// What the new worktrees get besides their files.
+    pub surroundings: Surroundings,
     /// What the user should know of all of them.
     pub warnings: Vec<String>,
 }
@@ -154,6 +163,10 @@ pub struct Created {
     pub fork: ObjectId,
     /// Where the branch stands.
     pub head: ObjectId,
+    /// The first of its ports.
+    pub ports: Option<u16>,
+    /// What a new worktree got besides its files.
+    pub prepared: Option<Prepared>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -165,6 +178,8 @@ pub struct Outcome {
     pub operation: OperationId,
     /// What was made, or why not.
     pub sessions: Vec<(Name, crate::error::Result<Created>)>,
+    /// What the user may want to know.
+    pub notes: Vec<String>,
     /// What the user should know of all of them.
     pub warnings: Vec<String>,
 }

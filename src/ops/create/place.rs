@@ -50,7 +50,7 @@ pub fn sessions_folder(repo: &Repo) -> PathBuf {
 }
 
 /// What people call the repository: the folder of the main worktree, or of a bare one without its `.git`.
-fn repository_name(repo: &Repo) -> String {
+pub(crate) fn repository_name(repo: &Repo) -> String {
     let place = repo.main_place();
     let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = if name.starts_with('.') {

@@ -3,6 +3,7 @@
 use super::{BranchFrom, CreatePlan, Options, Place, Planned, Uncommitted, place};
 use crate::error::{Context as _, Error, Result};
 use crate::git::worktrees::Head;
+use crate::ops::surroundings::{self, Surroundings, Wanted};
 use crate::ops::{Context, base, scope};
 use crate::session::name::next_free;
 use crate::session::{EventKind, Name, ObjectId, Record};
@@ -56,7 +57,22 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<CreatePlan> {
             warnings.push(format!("A push to '{remote}' mirrors every ref: it publishes all sessions."));
         }
     }
-    Ok(CreatePlan { sessions, documents, sparse: options.sparse.clone(), uncommitted, warnings })
+    let surroundings =
+        surroundings_of(ctx, &snapshot, &sessions, Wanted { copy: !options.no_copy, setup: !options.no_setup })?;
+    Ok(CreatePlan { sessions, documents, sparse: options.sparse.clone(), uncommitted, surroundings, warnings })
+}
+
+/// What the worktrees that are made get; nothing, where none is.
+pub(crate) fn surroundings_of(
+    ctx: &Context,
+    snapshot: &Snapshot,
+    sessions: &[Planned],
+    wanted: Wanted,
+) -> Result<Surroundings> {
+    match sessions.iter().find(|planned| matches!(planned.place, Place::Worktree(_))) {
+        Some(first) => surroundings::plan(ctx, snapshot, wanted, first.start),
+        None => Ok(Surroundings::default()),
+    }
 }
 
 fn require_free_name(snapshot: &Snapshot, planned: &[Name], name: &Name) -> Result<()> {

@@ -63,7 +63,7 @@ fn misunderstood(ctx: &Context, snapshot: &Snapshot, entry: &InForce) -> Option<
 
 /// An agent whose program is not there.
 fn missing_agent(ctx: &Context, entry: &InForce) -> Option<Finding> {
-    let (agent, _) = entry.key.strip_prefix("session.agent.")?.rsplit_once('.')?;
+    let (agent, _) = entry.key.strip_prefix(config::AGENT)?.rsplit_once('.')?;
     let program = entry.value.split_whitespace().next()?.trim_matches(['\'', '"']);
     let is_there = if program.contains('/') {
         ctx.place().join(program).exists() || Path::new(program).starts_with("~")

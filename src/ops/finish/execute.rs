@@ -12,17 +12,31 @@ use crate::store::pending;
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, Writer};
 
+/// The hooks that `git commit` runs.
+const COMMIT_HOOKS: [&str; 6] =
+    ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-index-change", "reference-transaction"];
+
+/// What [`commit_all`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Whether there was anything to commit.
+    pub is_done: bool,
+    /// A hook that did not run, since it came with the branch.
+    pub left_out: Option<std::path::PathBuf>,
+}
+
 /// Commits everything uncommitted in a session's worktree, as `git add -A` and `git commit` do it. Returns whether
 /// there was anything.
 ///
 /// # Errors
 /// Refused, with git's words.
-pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message: &str) -> Result<bool> {
+pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message: &str) -> Result<Committed> {
+    let nothing = Committed { is_done: false, left_out: None };
     let Some(worktree) = snapshot.worktree_of(session).filter(|worktree| !worktree.is_missing) else {
-        return Ok(false);
+        return Ok(nothing);
     };
     if !crate::git::status::dirty(&worktree.path)?.is_uncommitted() {
-        return Ok(false);
+        return Ok(nothing);
     }
     if let Some(operation) = worktree.operation() {
         return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", session.name))
@@ -30,9 +44,12 @@ pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message:
     }
     let git = || ctx.repo.git_in(&worktree.path);
     git().args(["add", "--all"]).run_ok()?;
-    let code = git().args(["commit", "--quiet", "-m", message]).run_attached(true)?;
+    // `core.hooksPath` may lead into the worktree, and what lies there came with the branch.
+    let left_out = hooks::left_out(&ctx.repo, &worktree.path, &COMMIT_HOOKS);
+    let commit = if left_out.is_some() { git().without_hooks() } else { git() };
+    let code = commit.args(["commit", "--quiet", "-m", message]).run_attached(true)?;
     if code == Some(0) {
-        return Ok(true);
+        return Ok(Committed { is_done: true, left_out });
     }
     Err(Error::refused("git would not commit; what it said is above.").hint(format!(
         "Everything is staged in '{}'; commit it there, then run it again without `-m`.",

@@ -4,7 +4,7 @@ mod execute;
 mod integrate;
 mod plan;
 
-pub use execute::{base_mutex, commit_all, execute};
+pub use execute::{Committed, base_mutex, commit_all, execute};
 pub use plan::{plan, survey};
 
 pub use crate::git::status::Dirty;

@@ -5,8 +5,8 @@ use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::git::{Edit, Repo};
 use crate::ops::Context;
 use crate::session::{BString, Name, ObjectId};
-use crate::store::Writer;
 use crate::store::pending::Pending;
+use crate::store::{Writer, ports};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,7 @@ pub fn take_back(repo: &Repo, claim: &Pending, step: &CreateStep) -> Result<Opti
     let mut edits = vec![claim.release()];
     if let Some(record) = now.filter(|_| is_ours) {
         edits.push(Edit::delete(name.reference(), record));
+        edits.extend(ports::release(repo, record)?);
     }
     if let (true, Some(start)) = (step.makes_branch && (is_ours || now.is_none()), step.start())
         && repo.ref_id(&step.branch)? == Some(start)

@@ -8,7 +8,7 @@ use crate::ops::Context;
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::{self, Pending, Stage};
-use crate::store::{Loaded, Writer, done, record, retry};
+use crate::store::{Loaded, Writer, done, ports, record, retry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -199,6 +199,7 @@ fn end_record_and_branch(
             Edit::create(done::reference(id), record),
             Edit::update(&claim.reference, claim.commit, next.commit),
         ];
+        edits.extend(ports::release(repo, id)?);
         match step.tip() {
             Some(tip) if step.deletes_branch => edits.push(Edit::delete(&step.branch, tip)),
             Some(tip) => edits.push(Edit::verify(&step.branch, tip)),

@@ -33,6 +33,12 @@ pub struct SyncStep {
     /// The base, where it is another one from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
+    /// The operation that it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// Of what takes one back: the sync before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<LastSync>,
 }
 
 impl SyncStep {
@@ -79,7 +85,10 @@ pub fn release(repo: &Repo, claim: &Pending) -> Result<()> {
 /// Refused or contended.
 pub fn advance<'a>(repo: &'a Repo, writer: &Writer, claim: &Pending, step: &SyncStep) -> Result<Advanced<'a>> {
     // As `git rebase` writes it.
-    let message = format!("rebase (finish): {} onto {}", step.unit.branch, step.onto);
+    let message = match &step.undoes {
+        Some(_) => format!("session undo: moving to {}", step.unit.new),
+        None => format!("rebase (finish): {} onto {}", step.unit.branch, step.onto),
+    };
     base::advance(repo, writer, claim, &step.unit, &message).map_err(|error| {
         let now = repo.ref_id(&claim.reference).ok().flatten();
         let is_staged = step
@@ -103,29 +112,66 @@ pub fn advance<'a>(repo: &'a Repo, writer: &Writer, claim: &Pending, step: &Sync
 /// # Errors
 /// Refused or contended; the claim stays then, and the next command completes it.
 pub fn conclude(repo: &Repo, writer: &Writer, claim: &Pending, step: &SyncStep, tip: ObjectId) -> Result<()> {
-    let (name, id) = (step.name()?, step.id()?);
     retry(|| {
-        let Some(before) = record::find(repo, &name)?.filter(|loaded| loaded.id() == id) else {
-            return repo.transact(&[claim.release()], "session: synced");
-        };
-        let mut record = before.record.clone();
-        if let Some(base) = &step.base {
-            record.base = base.clone();
-        }
-        record.base.fork.clone_from(&step.onto);
-        let time = Timestamp(writer.identity.seconds()).rfc3339();
-        record.last_sync = Some(LastSync { time, onto: step.onto.clone(), rest: toml::Table::new() });
-        let mut event = writer.event(&name, EventKind::Synced, step.what.clone());
-        event.branch_tip = Some(tip);
-        if let Some(old) = step.old() {
-            event.trailers.push(("Session-From".into(), old.to_string()));
-        }
-        event.trailers.push(("Session-To".into(), tip.to_string()));
-        event.trailers.push(("Session-Base".into(), record.base.reference.clone()));
-        let next = writer.next(repo, &before, &record, &event)?;
-        let edits = [Edit::update(name.reference(), before.head, next), claim.release()];
-        repo.transact(&edits, &event.subject())
+        let (edits, message) = last_edits(repo, writer, claim, step, tip)?;
+        repo.transact(&edits, &message)
     })
+}
+
+/// Concludes several with one child of git's. An error for each that could not be.
+pub fn conclude_all(repo: &Repo, writer: &Writer, done: &[(&SyncStep, Pending, ObjectId)]) -> Vec<Result<()>> {
+    let drafted: Result<Vec<Vec<Edit>>> = done
+        .iter()
+        .map(|(step, claim, tip)| last_edits(repo, writer, claim, step, *tip).map(|(edits, _)| edits))
+        .collect();
+    let message = format!("session sync: {}", writer.operation);
+    let finished = drafted.and_then(|edits| repo.transact_each(&edits, &message)).unwrap_or(0);
+    done.iter()
+        .enumerate()
+        .map(|(n, (step, claim, tip))| if n < finished { Ok(()) } else { conclude(repo, writer, claim, step, *tip) })
+        .collect()
+}
+
+/// What the last transaction of a step changes, and what it says in the reflog.
+fn last_edits(
+    repo: &Repo,
+    writer: &Writer,
+    claim: &Pending,
+    step: &SyncStep,
+    tip: ObjectId,
+) -> Result<(Vec<Edit>, String)> {
+    let (name, id) = (step.name()?, step.id()?);
+    let Some(before) = record::find(repo, &name)?.filter(|loaded| loaded.id() == id) else {
+        return Ok((vec![claim.release()], "session: synced".into()));
+    };
+    let mut record = before.record.clone();
+    if let Some(base) = &step.base {
+        record.base = base.clone();
+    }
+    record.base.fork.clone_from(&step.onto);
+    let kind = match &step.undoes {
+        Some(_) => {
+            record.last_sync.clone_from(&step.last_sync);
+            EventKind::Undone
+        }
+        None => {
+            let time = Timestamp(writer.identity.seconds()).rfc3339();
+            record.last_sync = Some(LastSync { time, onto: step.onto.clone(), rest: toml::Table::new() });
+            EventKind::Synced
+        }
+    };
+    let mut event = writer.event(&name, kind, step.what.clone());
+    event.branch_tip = Some(tip);
+    if let Some(old) = step.old() {
+        event.trailers.push(("Session-From".into(), old.to_string()));
+    }
+    event.trailers.push(("Session-To".into(), tip.to_string()));
+    event.trailers.push(("Session-Base".into(), record.base.reference.clone()));
+    if let Some(undoes) = &step.undoes {
+        event.trailers.push(("Session-Undoes".into(), undoes.clone()));
+    }
+    let next = writer.next(repo, &before, &record, &event)?;
+    Ok((vec![Edit::update(name.reference(), before.head, next), claim.release()], event.subject()))
 }
 
 /// Takes back or completes what was interrupted.

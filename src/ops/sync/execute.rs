@@ -11,6 +11,7 @@ use crate::ops::journal::base::{Advanced, BaseStep};
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::ObjectId;
 use crate::store::Writer;
+use crate::store::pending::Pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -103,8 +104,15 @@ impl Worker<'_> {
         let mut moved = Vec::new();
         let mut rewritten = Pairs::new();
         for (g, group) in batch.iter_mut().enumerate() {
-            let moves = group.sessions.iter().any(|planned| matches!(planned.action, Action::Move { .. }));
-            let stored = if moves { self.repo.store_objects(&group.objects) } else { Ok(()) };
+            let tips: Vec<ObjectId> = group
+                .sessions
+                .iter()
+                .filter_map(|planned| match &planned.action {
+                    Action::Move { to, .. } => Some(*to),
+                    _ => None,
+                })
+                .collect();
+            let stored = self.repo.store_objects(&group.objects, &tips);
             group.objects = crate::git::replay::Objects::default();
             for at in 0..group.sessions.len() {
                 let (below, rest) = group.sessions.split_at_mut(at);
@@ -134,24 +142,21 @@ impl Worker<'_> {
                 }
             }
         }
+        let mut held = Vec::new();
         for Moved { group, at, step, advanced, tip } in moved {
-            let planned = &mut batch[group].sessions[at];
-            match self.conclude(&step, advanced, tip) {
-                Ok(true) => {
-                    if let Action::Move { rewritten: pairs, .. } = &planned.action {
-                        rewritten.extend(pairs);
-                    }
-                }
-                Ok(false) => {
-                    planned.row.outcome = Outcome::Skipped;
-                    planned.row.to = None;
-                    planned.row.obstacle = Some(Obstacle::new(
-                        Reason::Changed,
-                        "Its branch was put back at the same moment.",
-                        format!("git session sync {}", planned.session.name),
-                    ));
-                }
-                Err(error) => planned.row.notes.push(error.one_line()),
+            match self.look_back(advanced) {
+                Ok(Some(claim)) => held.push((group, at, step, claim, tip)),
+                Ok(None) => put_back(&mut batch[group].sessions[at]),
+                Err(error) => batch[group].sessions[at].row.notes.push(error.one_line()),
+            }
+        }
+        let done: Vec<_> = held.iter().map(|(_, _, step, claim, tip)| (step, claim.clone(), *tip)).collect();
+        for (outcome, (group, at, ..)) in steps::conclude_all(self.repo, self.writer, &done).into_iter().zip(&held) {
+            let planned = &mut batch[*group].sessions[*at];
+            match (outcome, &planned.action) {
+                (Ok(()), Action::Move { rewritten: pairs, .. }) => rewritten.extend(pairs),
+                (Ok(()), _) => {}
+                (Err(error), _) => planned.row.notes.push(error.one_line()),
             }
             tell();
         }
@@ -188,13 +193,13 @@ impl Worker<'_> {
         Ok(Some((step, advanced, to)))
     }
 
-    fn conclude(&self, step: &SyncStep, advanced: Advanced<'_>, tip: ObjectId) -> Result<bool> {
+    /// The claim, if the move holds.
+    fn look_back(&self, advanced: Advanced<'_>) -> Result<Option<Pending>> {
         let (claim, holds) = advanced.look_back()?;
-        if !holds {
-            steps::release(self.repo, &claim)?;
-            return Ok(false);
+        if holds {
+            return Ok(Some(claim));
         }
-        steps::conclude(self.repo, self.writer, &claim, step, tip).map(|()| true)
+        steps::release(self.repo, &claim).map(|()| None)
     }
 
     fn step(&self, planned: &Planned, from: ObjectId, to: ObjectId, onto: ObjectId, by_git: bool) -> SyncStep {
@@ -224,6 +229,8 @@ impl Worker<'_> {
                 git_dir,
             },
             base: planned.new_base.clone(),
+            undoes: None,
+            last_sync: None,
         }
     }
 
@@ -350,6 +357,17 @@ fn merge_message(planned: &Planned) -> String {
     let is_remote = from.as_str() != planned.base_now.short();
     let what = if is_remote { "remote-tracking branch" } else { "branch" };
     format!("Merge {what} '{}' into {branch}\n", short_name(from))
+}
+
+/// Somebody put the branch back where it was at the same moment.
+fn put_back(planned: &mut Planned) {
+    planned.row.outcome = Outcome::Skipped;
+    planned.row.to = None;
+    planned.row.obstacle = Some(Obstacle::new(
+        Reason::Changed,
+        "Its branch was put back at the same moment.",
+        format!("git session sync {}", planned.session.name),
+    ));
 }
 
 fn block(planned: &mut Planned, parent: Option<&Planned>) {

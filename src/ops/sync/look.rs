@@ -1,6 +1,6 @@
 //! What speaks against moving a session, found without a merge: the first that holds.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree, hooks, status};
 use crate::ops::base::{Tip, short_name};
@@ -126,4 +126,26 @@ fn has_hook(repo: &Repo, worktree: &Worktree, names: &[&str]) -> bool {
 /// Hooks of the branch itself that do not run.
 pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
     HOOKS.iter().chain(&MERGE_HOOKS).any(|name| hooks::is_left_out(repo, &worktree.path, name))
+}
+
+/// Refuses a worktree that may not move: in an operation, busy, elsewhere, or with uncommitted changes.
+///
+/// # Errors
+/// Refused, with the sentence and the command that helps.
+pub fn require_free(repo: &Repo, session: &Loaded, worktree: &Worktree, head: ObjectId) -> Result<()> {
+    let obstacle = match worktree_obstacle(session, worktree, None) {
+        Some(obstacle) => Some(obstacle),
+        None => {
+            let dirty = dirty_paths(repo, worktree, head)?;
+            (!dirty.is_empty()).then(|| dirty_obstacle(session, &dirty))
+        }
+    };
+    let Some(obstacle) = obstacle else { return Ok(()) };
+    let place = worktree.path.display();
+    let error = Error::refused(format!("'{}' cannot move: {}", session.name, obstacle.sentence));
+    Err(match (obstacle.reason, obstacle.remedy) {
+        (Some(Reason::Dirty), _) => error.hint(format!("`git -C {place} stash` puts them aside.")),
+        (_, Some(remedy)) => error.hint(format!("`{remedy}` helps.")),
+        _ => error,
+    })
 }

@@ -11,6 +11,7 @@ mod plan;
 pub use crate::git::worktrees::path_of_bytes as path_of;
 pub use collide::Collision;
 pub use execute::execute;
+pub use look::require_free;
 pub use plan::plan;
 
 use crate::git::Worktree;

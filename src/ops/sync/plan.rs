@@ -57,7 +57,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Syn
     let chains = for_each_group(&mut replayers, &mut groups, |replayer, _, group| {
         Ok(group.sessions.iter_mut().map(|planned| look_at(replayer.repo(), planned)).collect::<Vec<Chain>>())
     })?;
-    let landed = landed(&ctx.repo, &groups, &chains, workers)?;
+    let landed = landed(&ctx.repo, &mut replayers, &groups, &chains)?;
     for_each_group(&mut replayers, &mut groups, |replayer, at, group| {
         let stack = Stack { chains: &chains[at], landed: &landed, identity: &identity, options };
         for n in 0..group.sessions.len() {
@@ -261,7 +261,12 @@ fn look_at(repo: &Repo, planned: &mut Planned) -> Chain {
 }
 
 /// For each base tip the keys of what it has that the sessions on it may lack.
-fn landed(repo: &Repo, groups: &[Group], chains: &[Vec<Chain>], workers: usize) -> Result<HashMap<ObjectId, Landed>> {
+fn landed(
+    repo: &Repo,
+    replayers: &mut [Replayer],
+    groups: &[Group],
+    chains: &[Vec<Chain>],
+) -> Result<HashMap<ObjectId, Landed>> {
     let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
     for (planned, chain) in groups.iter().zip(chains).flat_map(|(group, chains)| group.sessions.iter().zip(chains)) {
         let Some(tip) = planned.tip.as_ref().filter(|_| planned.parent.is_none()) else { continue };
@@ -272,12 +277,15 @@ fn landed(repo: &Repo, groups: &[Group], chains: &[Vec<Chain>], workers: usize) 
     let mut landed = HashMap::new();
     for (tip, partings) in partings {
         let commits = repo.base_commits_since(tip, &partings)?;
-        let share = commits.len().div_ceil(workers).max(1);
-        let jobs = commits.chunks(share).map(|share| Ok((repo.another()?, share))).collect::<Result<Vec<_>>>()?;
+        // Neighbours in history go to the same worker: their trees are nearly the same.
+        let share = commits.len().div_ceil(replayers.len()).max(1);
         let keys: Vec<Result<Vec<Key>>> = std::thread::scope(|scope| {
-            let running: Vec<_> = jobs
-                .into_iter()
-                .map(|(repo, share)| scope.spawn(move || share.iter().map(|id| repo.change_key(*id)).collect()))
+            let running: Vec<_> = replayers
+                .iter_mut()
+                .zip(commits.chunks(share))
+                .map(|(replayer, share)| {
+                    scope.spawn(move || share.iter().map(|id| replayer.repo().change_key(*id)).collect())
+                })
                 .collect();
             running
                 .into_iter()
@@ -558,11 +566,11 @@ impl Stack<'_> {
     ) -> Result<Vec<ObjectId>> {
         let mut at = if parent_moves { planned.parent } else { None };
         let Some(tip) = planned.tip.as_ref() else { return Ok(Vec::new()) };
-        let mut own = repo.own_commits(tip.id, question.tip, question.fork)?;
+        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
         while let Some(above) = at {
             let lower = &below[above];
             if let Some(tip) = &lower.tip {
-                let lacking = repo.own_commits(tip.id, question.tip, question.fork)?;
+                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
                 own.retain(|id| lacking.contains(id));
             }
             at = lower.parent;

@@ -43,6 +43,10 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: UndoPlan) -> Result<Undone>
                 worktree.clone_from(&plan.worktree);
                 Ok(if is_renamed { "renamed" } else { "moved" })
             }
+            Inverse::Sync(step) => {
+                super::sync::go_back(ctx, writer, &session, *step)?;
+                Ok("put-back")
+            }
             Inverse::Facts(record, what) => {
                 change(ctx, writer, &session, *record, &what, &undoes)?;
                 Ok("changed")
@@ -161,7 +165,7 @@ fn bring_back(
     let wanted = (plan.name.pending(), Plan::Restore(step.clone()), restore::holds(&plan, &step));
     let claims = claim(ctx, writer, wanted, base)?;
     move_base(ctx, writer, &plan.ended, &claims, base)?;
-    let warnings = restore_steps::run(&ctx.repo, &claims[0], &step).map_err(|error| match base {
+    let mut warnings = restore_steps::run(&ctx.repo, &claims[0], &step).map_err(|error| match base {
         Some(base) => error.hint(format!(
             "'{}' has gone back already; `git session restore {}` brings the session back.",
             crate::ops::base::short_name(&base.branch),
@@ -169,6 +173,7 @@ fn bring_back(
         )),
         None => error,
     })?;
+    warnings.extend(restore::furnish(ctx, writer, &plan));
     Ok(restore::restored(plan, writer, warnings).warnings)
 }
 

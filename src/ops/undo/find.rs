@@ -3,26 +3,28 @@
 use super::{Found, Operation};
 use crate::error::{Error, Result};
 use crate::ops::Context;
-use crate::session::{EventKind, OperationId, Timestamp};
+use crate::session::{Event, EventKind, OperationId, Timestamp};
 use crate::store::{Loaded, Snapshot, done, timeline};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-/// Whether an event of this kind moved a branch or a worktree.
-pub(super) fn moves(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Created
-            | EventKind::Adopted
-            | EventKind::Renamed
-            | EventKind::Moved
-            | EventKind::Synced
-            | EventKind::Merged
-            | EventKind::Kept
-            | EventKind::Abandoned
-            | EventKind::Restored
-    )
+/// Whether an event moved a branch or a worktree.
+pub(super) fn moves(event: &Event) -> bool {
+    let took_back = event.kind == EventKind::Undone && event.trailer("Session-To").is_some();
+    took_back
+        || matches!(
+            event.kind,
+            EventKind::Created
+                | EventKind::Adopted
+                | EventKind::Renamed
+                | EventKind::Moved
+                | EventKind::Synced
+                | EventKind::Merged
+                | EventKind::Kept
+                | EventKind::Abandoned
+                | EventKind::Restored
+        )
 }
 
 /// Newest first; within one second the place in the timeline tells, and between sessions the moment of writing.
@@ -61,8 +63,14 @@ fn events_of(ctx: &Context, session: &Loaded, is_ended: bool) -> Result<Vec<Foun
     for event in timeline::events(&ctx.repo, session.head) {
         // A timeline that is cut off is as long as it is.
         let Ok(event) = event else { break };
-        if let Some(newer) = list.last_mut() {
+        if let Some(newer) = list.last_mut()
+            && newer.before.is_none()
+        {
             newer.before = event.id;
+        }
+        // What was copied into a worktree goes with it.
+        if event.kind == EventKind::Prepared {
+            continue;
         }
         list.push(Found {
             session: session.clone(),
@@ -84,7 +92,7 @@ pub fn choose(operations: Vec<Operation>, what: Option<&str>, me: &str) -> Resul
     let list = "`git session undo --list` shows them.";
     let Some(what) = what else {
         let mine =
-            |operation: &Operation| operation.by == me && operation.events.iter().any(|found| moves(&found.event.kind));
+            |operation: &Operation| operation.by == me && operation.events.iter().any(|found| moves(&found.event));
         return operations
             .into_iter()
             .find(mine)

@@ -13,6 +13,7 @@ pub use plan::plan;
 
 use crate::error::Error;
 use crate::ops::journal::end::EndStep;
+use crate::ops::journal::sync::SyncStep;
 use crate::ops::relocate::RelocatePlan;
 use crate::ops::restore::RestorePlan;
 use crate::session::{Event, Name, ObjectId, OperationId, Record, Timestamp};
@@ -71,6 +72,8 @@ pub enum Inverse {
     Restore(Box<RestorePlan>, Option<BaseMove>),
     /// Name, branch or directory go back.
     Relocate(Box<RelocatePlan>),
+    /// Branch and worktree go back to where they were before a sync.
+    Sync(Box<SyncStep>),
     /// Facts are as before.
     Facts(Box<Record>, String),
 }
@@ -100,7 +103,7 @@ pub struct UndoPlan {
 pub struct Outcome {
     /// Its name afterwards.
     pub name: Name,
-    /// `ended`, `restored`, `renamed`, `moved`, `changed`; or why not.
+    /// `ended`, `restored`, `renamed`, `moved`, `put-back`, `changed`; or why not.
     pub result: Result<&'static str, Error>,
     /// Its directory, where it has one afterwards.
     pub worktree: Option<PathBuf>,

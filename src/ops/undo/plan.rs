@@ -41,8 +41,8 @@ fn invert(
 ) -> Result<Inverse> {
     let name = &found.session.name;
     let undoes = vec![("Session-Undoes".to_owned(), operation.id.to_string())];
-    if find::moves(&found.event.kind)
-        && let Some(later) = found.since.iter().find(|event| find::moves(&event.kind))
+    if find::moves(&found.event)
+        && let Some(later) = found.since.iter().find(|event| find::moves(event))
     {
         let id = later.operation.as_ref().map_or("", |operation| operation.short());
         return Err(Error::refused(format!("'{name}' has moved on since: it was {} ({}).", later.kind, later.what))
@@ -82,9 +82,12 @@ fn invert(
             plan.step.trailers = undoes;
             Ok(Inverse::Relocate(Box::new(plan)))
         }
-        EventKind::Synced => sync::invert(found),
+        EventKind::Synced => sync::invert(ctx, snapshot, operation, found),
+        EventKind::Undone if found.event.trailer("Session-To").is_some() => {
+            sync::invert(ctx, snapshot, operation, found)
+        }
         EventKind::Set | EventKind::Undone => facts::invert(ctx, found),
-        EventKind::Recovered | EventKind::Other(_) => {
+        EventKind::Prepared | EventKind::Recovered | EventKind::Other(_) => {
             Err(Error::refused(format!("'{}' on '{name}' cannot be undone.", found.event.kind))
                 .hint("`git session undo --list` shows what can."))
         }

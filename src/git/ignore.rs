@@ -1,0 +1,86 @@
+//! Patterns as `gitignore(5)` has them, and what git itself ignores.
+
+use crate::error::Result;
+use crate::git::Repo;
+use crate::session::{BStr, BString};
+use std::path::Path;
+
+/// A list of patterns; of those that match the last one counts.
+#[derive(Debug, Default)]
+pub struct Patterns {
+    search: gix::ignore::Search,
+    is_empty: bool,
+    fold: bool,
+}
+
+impl Patterns {
+    /// From lines, the later ones above the earlier ones.
+    pub fn new<'a>(lines: impl IntoIterator<Item = &'a str>, fold: bool) -> Patterns {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let parse = gix::ignore::search::Ignore { support_precious: false };
+        let mut search = gix::ignore::Search::default();
+        // It fails only for a root that is none, and there is none.
+        let _ = search.add_patterns_buffer(text.as_bytes(), "patterns", None, parse);
+        let is_empty = search.patterns.iter().all(|list| list.patterns.is_empty());
+        Patterns { search, is_empty, fold }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// What they say of one path from the top, its parents left out: named, taken out again, or nothing.
+    pub fn verdict(&self, path: &BStr, is_directory: bool) -> Option<bool> {
+        let case = if self.fold { gix::glob::pattern::Case::Fold } else { gix::glob::pattern::Case::Sensitive };
+        let found = self.search.pattern_matching_relative_path(path, Some(is_directory), case)?;
+        Some(!found.pattern.is_negative())
+    }
+
+    /// Whether they name a path or one of the directories above it. As git has it, what is below a directory that is
+    /// named cannot be taken out again.
+    pub fn names(&self, path: &BStr, is_directory: bool) -> bool {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        slashes.into_iter().any(|at| self.verdict(path[..at].into(), true) == Some(true))
+            || self.verdict(path, is_directory) == Some(true)
+    }
+}
+
+impl Repo {
+    /// Which of these paths git ignores in the worktree at `top`. Tracked ones are not.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn ignored_of(&self, top: &Path, paths: &[BString]) -> Result<Vec<BString>> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut input = Vec::new();
+        for path in paths {
+            input.extend_from_slice(path);
+            input.push(0);
+        }
+        let output = self.git_in(top).args(["check-ignore", "-z", "--stdin"]).input(input).run()?;
+        Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Patterns;
+
+    #[test]
+    fn the_last_one_counts_and_below_a_named_folder_all_is_named() {
+        let patterns = Patterns::new([".env*", "!.env.example", "/data/", "**/keys/*.txt", "# none"], false);
+        let names = |path: &str| patterns.names(path.into(), false);
+        assert!(names(".env") && names("a/b/.env.local") && !names(".env.example"));
+        assert!(names("data/x/y") && !names("a/data/x"));
+        assert!(names("a/keys/b.txt") && !names("a/keys/c/b.txt"));
+        assert!(Patterns::new(["# none", ""], false).is_empty());
+        assert!(!Patterns::new(["../../x"], false).names("x".into(), false));
+    }
+}

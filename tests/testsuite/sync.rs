@@ -1,0 +1,580 @@
+//! `sync`: every session on its newest base, as `git rebase` puts it there, and nothing lost on the way.
+
+use crate::recovery::{delays, patiently, start, time_of};
+use crate::support::{Run, Sandbox};
+use serde_json::Value;
+
+fn repo() -> Sandbox {
+    let r = Sandbox::new();
+    for n in 0..6 {
+        r.file(format!("d{}/f{n}.txt", n % 3), lines(n, 12));
+    }
+    r.commit("base")
+}
+
+fn lines(seed: usize, count: usize) -> String {
+    (0..count).map(|n| format!("file {seed} line {n}\n")).collect()
+}
+
+/// A session with one commit of its own.
+fn session(r: &Sandbox, name: &str) -> Sandbox {
+    r.git(&format!("session create {name}")).ok();
+    r.session(name).file(format!("{name}.txt"), format!("{name}\n")).commit(&format!("work of {name}"))
+}
+
+fn base_moves(r: &Sandbox) {
+    r.file("d0/f0.txt", lines(0, 12).replace("line 11", "last line"))
+        .file("new-in-base.txt", "new\n")
+        .commit("the base moves");
+}
+
+fn sync(r: &Sandbox, more: &str) -> Vec<Value> {
+    rows(&r.git(&format!("session sync --json {more}")))
+}
+
+fn rows(run: &Run) -> Vec<Value> {
+    run.json_as("sync")["sessions"].as_array().expect("sessions").clone()
+}
+
+#[track_caller]
+fn row<'a>(rows: &'a [Value], name: &str) -> &'a Value {
+    rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name} is not in {rows:?}"))
+}
+
+#[track_caller]
+fn is_sound(r: &Sandbox) {
+    r.git("fsck --strict --no-dangling").ok();
+    r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+}
+
+/// What `git rebase` makes of a branch, in a worktree of its own: the new tip, or the commit that stops it and the paths.
+fn rebased(r: &Sandbox, tip: &str, onto: &str) -> Result<String, (String, Vec<String>)> {
+    let twin = r.root().join("twin");
+    if !twin.exists() {
+        r.git_args(["worktree", "add", "--quiet", "--detach", &twin.to_string_lossy(), onto]).ok();
+    }
+    let twin = r.in_dir(twin);
+    twin.git(&format!("checkout --quiet --detach {tip}")).ok();
+    if twin.git(&format!("rebase --quiet {onto}")).status() == Some(0) {
+        return Ok(twin.rev("HEAD"));
+    }
+    let commit = twin.rev("REBASE_HEAD");
+    let mut paths: Vec<String> = twin
+        .git("-c core.quotePath=false diff --name-only --diff-filter=U")
+        .ok()
+        .text()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    paths.sort();
+    paths.dedup();
+    twin.git("rebase --abort").ok();
+    Err((commit, paths))
+}
+
+#[test]
+fn sessions_follow_their_base_with_the_ids_that_git_gives() {
+    let r = repo();
+    let one = session(&r, "one");
+    one.file("d1/f1.txt", lines(1, 12).replace("line 3", "third")).commit("more");
+    session(&r, "two");
+    r.git("session create three").ok();
+    base_moves(&r);
+    let fork = r.rev("main~1");
+    let expected = rebased(&r, "one", "main").expect("no conflict");
+    r.unchanged_by(|r| {
+        let rows = sync(r, "--dry-run");
+        assert_eq!(row(&rows, "one")["to"], expected.as_str());
+    });
+    let rows = sync(&r, "");
+    assert_eq!(row(&rows, "one")["outcome"], "rebased");
+    assert_eq!(row(&rows, "one")["replayed"], 2);
+    assert_eq!(row(&rows, "one")["onto"], r.rev("main").as_str());
+    assert_eq!(row(&rows, "three")["outcome"], "fast-forwarded");
+    assert_eq!(r.rev("one"), expected);
+    for name in ["one", "two", "three"] {
+        let s = r.session(name);
+        s.git("status --porcelain --untracked-files=all").ok().stdout("");
+        assert_eq!(s.read("new-in-base.txt"), "new\n");
+        assert_eq!(s.rev("HEAD"), r.rev(name));
+    }
+    let logged = r.git("reflog show --format=%gs -1 one").ok().text();
+    assert_eq!(logged, format!("rebase (finish): refs/heads/one onto {}\n", r.rev("main")));
+    assert_eq!(one.rev("ORIG_HEAD"), one.rev("one@{1}"));
+    let record = r.git("show refs/sessions/one:session.toml").ok().text();
+    assert!(record.contains(&format!("fork = \"{}\"", r.rev("main"))) && !record.contains(&fork), "{record}");
+    r.git("session log one").ok().stdout_contains("synced onto main");
+    let before = r.state();
+    assert!(sync(&r, "").iter().all(|row| row["outcome"] == "up-to-date"));
+    r.state().assert_eq(&before);
+    is_sound(&r);
+}
+
+#[test]
+fn only_what_differs_is_written() {
+    use std::os::unix::fs::MetadataExt;
+    let r = repo();
+    let one = session(&r, "one");
+    base_moves(&r);
+    let times = |s: &Sandbox| -> Vec<(String, i64, i64)> {
+        let list = s.git("ls-files").ok().text();
+        let stat = |file: &str| std::fs::symlink_metadata(s.path(file)).expect("a file");
+        list.lines().map(|file| (file.to_owned(), stat(file).mtime(), stat(file).mtime_nsec())).collect()
+    };
+    let before = times(&one);
+    sync(&r, "");
+    let written: Vec<String> =
+        times(&one).into_iter().filter(|entry| !before.contains(entry)).map(|(file, _, _)| file).collect();
+    assert_eq!(written, ["d0/f0.txt", "new-in-base.txt"]);
+}
+
+/// A generator of numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("small") % limit
+    }
+}
+
+/// One commit of some kind.
+fn some_change(s: &Sandbox, dice: &mut Dice, tag: &str) {
+    let list = s.git("-c core.quotePath=false ls-files").ok().text();
+    let files: Vec<&str> = list.lines().collect();
+    let file = files[dice.below(files.len())];
+    let path = s.path(file);
+    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    match dice.below(12) {
+        0 => drop(s.git_args(["mv", file, &format!("{file}-{tag}")])),
+        1 if files.len() > 3 => drop(s.remove(file)),
+        2 => drop(s.file(format!("added/{tag}.txt"), lines(dice.below(9), 8))),
+        3 => drop(s.file(format!("binary-{}", dice.below(2)), [0, 1, 2, u8::try_from(dice.below(3)).expect("small")])),
+        4 => drop(s.file("crlf.txt", format!("one\r\ntwo {}\r\n", dice.below(3)))),
+        5 if !is_link => {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+        }
+        6 => {
+            let link = s.path(format!("link-{}", dice.below(2)));
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(format!("target-{}", dice.below(2)), link).expect("a link");
+        }
+        7 => {
+            s.git_args(["commit", "--quiet", "--allow-empty", "-m", &format!("empty {tag}")]).ok();
+            return;
+        }
+        8 => drop(s.file("naïve—名.txt", format!("{}\n", dice.below(3)))),
+        _ if !is_link => {
+            let text = String::from_utf8_lossy(&std::fs::read(&path).expect("a file")).into_owned();
+            let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+            let at = dice.below(rows.len().max(1));
+            if rows.is_empty() || dice.below(3) == 0 {
+                rows.insert(at.min(rows.len()), format!("inserted {tag}"));
+            } else {
+                rows[at] = format!("changed {}", dice.below(3));
+            }
+            s.file(file, rows.join("\n") + "\n");
+        }
+        _ => {}
+    }
+    s.git("add --all").ok();
+    let message = if dice.below(6) == 0 {
+        format!("odd \u{7f} {tag}\n\nSigned-off-by: x\n")
+    } else {
+        format!("change {tag}\n\nbody\n")
+    };
+    s.git_args(["commit", "--quiet", "-m", &message]);
+}
+
+#[test]
+fn generated_histories_come_out_as_git_rebase_makes_them() {
+    let seeds: u64 = std::env::var("SYNC_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let (mut clean, mut conflicts) = (0, 0);
+    for seed in 1..=seeds {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let r = repo();
+        let names = ["a", "b", "c", "d", "e"];
+        for name in names {
+            r.git(&format!("session create {name}")).ok();
+            let s = r.session(name);
+            for n in 0..=dice.below(4) {
+                some_change(&s.tick(), &mut dice, &format!("{name}{n}"));
+            }
+        }
+        for n in 0..=dice.below(5) {
+            some_change(&r.tick(), &mut dice, &format!("base{n}"));
+        }
+        // Some of it has landed in the base already, and was changed there afterwards.
+        if r.git(&format!("cherry-pick --allow-empty --keep-redundant-commits {}", names[dice.below(5)])).status()
+            == Some(0)
+        {
+            some_change(&r.tick(), &mut dice, "later");
+        } else {
+            r.git("cherry-pick --abort");
+        }
+        r.tick();
+        let expected: Vec<_> = names.iter().map(|name| rebased(&r, name, "main")).collect();
+        let rows = rows(&r.git("session sync --json"));
+        for (name, expected) in names.iter().zip(expected) {
+            let row = row(&rows, name);
+            let context = || format!("seed {seed}, session {name}: {row}");
+            match expected {
+                Ok(tip) => {
+                    assert_eq!(r.rev(name), tip, "{}", context());
+                    clean += 1;
+                }
+                Err((commit, paths)) => {
+                    assert_eq!(row["outcome"], "conflict", "{}", context());
+                    assert_eq!(row["commit"], commit.as_str(), "{}", context());
+                    let mut found: Vec<String> = row["conflicts"]
+                        .as_array()
+                        .expect("conflicts")
+                        .iter()
+                        .map(|file| file["path"].as_str().expect("a path").to_owned())
+                        .collect();
+                    found.sort();
+                    assert_eq!(found, paths, "{}", context());
+                    conflicts += 1;
+                }
+            }
+            r.session(name).git("status --porcelain").ok().stdout("");
+        }
+        is_sound(&r);
+    }
+    assert!(clean > 0 && conflicts > 0, "{clean} clean, {conflicts} conflicts: the histories are too tame");
+}
+
+#[test]
+fn a_conflict_names_commit_paths_and_lines_and_stops_no_other() {
+    let r = repo();
+    let one = session(&r, "one");
+    one.file("d0/f0.txt", lines(0, 12).replace("line 11", "my line")).commit("mine");
+    session(&r, "two");
+    base_moves(&r);
+    let before = r.rev("one");
+    let run = r.git("session sync --json");
+    run.code(3);
+    let rows = rows(&run);
+    let row_one = row(&rows, "one");
+    assert_eq!(row_one["outcome"], "conflict");
+    assert_eq!(row_one["commit"], before.as_str());
+    assert_eq!(row_one["conflicts"][0]["path"], "d0/f0.txt");
+    assert_eq!(row_one["conflicts"][0]["kind"], "content");
+    assert_eq!(row_one["conflicts"][0]["ours"], serde_json::json!([[12, 12]]));
+    assert_eq!(row(&rows, "two")["outcome"], "rebased");
+    assert_eq!(r.rev("one"), before);
+    r.git("session sync one").code(3).stdout_contains("git session sync one --resolve");
+    r.git("session sync one --resolve").code(3).stdout_contains("resolving");
+    assert!(one.git("status").text().contains("rebase in progress"));
+    let rows = sync(&r, "");
+    assert_eq!(row(&rows, "one")["reason"], "operation");
+    one.file("d0/f0.txt", "resolved\n").git("add --all").ok();
+    one.env("GIT_EDITOR", ":").git("rebase --continue").ok();
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "up-to-date");
+    is_sound(&r);
+}
+
+#[test]
+fn each_obstacle_has_its_own_sentence_and_the_others_go_on() {
+    let r = repo();
+    for name in ["dirty", "busy", "bisecting", "detached", "missing", "twice", "in-way", "merging", "fine"] {
+        session(&r, name);
+    }
+    let lock = r.session("busy").git("rev-parse --path-format=absolute --git-path index.lock").ok().text();
+    std::fs::write(lock.trim_end(), "").expect("a lock");
+    r.session("dirty").file("d0/f0.txt", "dirty\n");
+    r.session("bisecting").git("bisect start").ok();
+    r.session("detached").git("switch --quiet --detach").ok();
+    std::fs::remove_dir_all(r.session("missing").here()).expect("removed");
+    r.git("worktree add --quiet --force ../again twice").ok();
+    r.session("in-way").file("new-in-base.txt", "mine, untracked\n");
+    r.git("branch side main").ok();
+    let merging = r.session("merging");
+    merging.git("switch --quiet side").ok();
+    merging.file("side.txt", "s\n").commit("side");
+    merging.git("switch --quiet merging").ok();
+    merging.git("merge --quiet --no-edit side").ok();
+    base_moves(&r);
+    let tips: Vec<String> = ["dirty", "busy", "bisecting", "detached", "missing", "twice", "in-way", "merging"]
+        .iter()
+        .map(|name| r.rev(name))
+        .collect();
+    let run = r.git("session sync --json");
+    run.ok();
+    let rows = rows(&run);
+    for (name, reason) in [
+        ("dirty", "dirty"),
+        ("busy", "busy"),
+        ("bisecting", "operation"),
+        ("detached", "detached"),
+        ("missing", "missing"),
+        ("twice", "checked-out-twice"),
+        ("in-way", "untracked"),
+        ("merging", "merge-commits"),
+    ] {
+        let row = row(&rows, name);
+        assert_eq!((row["outcome"].as_str(), row["reason"].as_str()), (Some("skipped"), Some(reason)), "{row}");
+        assert!(row["remedy"].is_string(), "{row}");
+    }
+    assert_eq!(row(&rows, "fine")["outcome"], "rebased");
+    let now: Vec<String> = ["dirty", "busy", "bisecting", "detached", "missing", "twice", "in-way", "merging"]
+        .iter()
+        .map(|name| r.rev(name))
+        .collect();
+    assert_eq!(now, tips);
+    assert_eq!(r.session("in-way").read("new-in-base.txt"), "mine, untracked\n");
+    assert_eq!(r.session("dirty").read("d0/f0.txt"), "dirty\n");
+    // Named by itself a session that is skipped is a refusal.
+    r.git("session sync dirty").code(1).stdout_contains("uncommitted changes");
+    r.git("session sync merging --rebase-merges").ok();
+    assert!(r.git("merge-base --is-ancestor main merging").status() == Some(0));
+    assert!(!r.git("rev-list --merges main..merging").ok().text().is_empty());
+}
+
+#[test]
+fn a_base_that_has_diverged_from_its_upstream_is_waited_for() {
+    let r = repo();
+    r.git("clone --quiet --bare . ../up.git").ok();
+    r.git("remote add origin ../up.git").ok();
+    r.git("fetch --quiet origin").ok();
+    r.git("branch --quiet --set-upstream-to=origin/main").ok();
+    session(&r, "one");
+    r.git("clone --quiet ../up.git ../other").ok();
+    let other = r.in_dir(r.root().join("other"));
+    other.file("theirs.txt", "t\n").commit("theirs");
+    other.git("push --quiet origin main").ok();
+    // The upstream is strictly ahead: that is the base tip.
+    let rows = sync(&r, "--fetch");
+    assert_eq!(row(&rows, "one")["onto"], r.rev("origin/main").as_str());
+    assert_eq!(row(&rows, "one")["outcome"], "rebased");
+    r.file("ours.txt", "o\n").commit("ours");
+    other.file("theirs.txt", "t2\n").commit("theirs again");
+    other.git("push --quiet origin main").ok();
+    let rows = sync(&r, "--fetch");
+    assert_eq!(row(&rows, "one")["reason"], "base-diverged");
+    r.git("remote set-url origin ../nowhere.git").ok();
+    r.unchanged_by(|r| r.git("session sync --fetch").code(1).stderr_contains("could not be fetched").status());
+}
+
+#[test]
+fn stacked_sessions_follow_their_parents() {
+    let r = repo();
+    session(&r, "low");
+    r.session("low").git("session create mid --stack").ok();
+    let mid = r.session("mid").file("mid.txt", "m\n").commit("mid");
+    mid.git("session create top --stack").ok();
+    r.session("top").file("top.txt", "t\n").commit("top");
+    session(&r, "alone");
+    base_moves(&r);
+    r.unchanged_by(|r| assert!(sync(r, "-n").iter().all(|row| row["outcome"] == "rebased")));
+    assert!(sync(&r, "").iter().all(|row| row["outcome"] == "rebased"));
+    assert_eq!(r.git("log --format=%s main..top").ok().text(), "top\nmid\nwork of low\n");
+    assert_eq!(r.rev("top~1"), r.rev("mid"));
+    assert_eq!(r.rev("mid~1"), r.rev("low"));
+    // A parent that conflicts blocks its own stack only.
+    r.session("low").file("d0/f0.txt", "low\n").commit("low collides");
+    r.file("d0/f0.txt", "base\n").commit("the base collides");
+    let rows = sync(&r, "");
+    assert_eq!(row(&rows, "low")["outcome"], "conflict");
+    assert_eq!((&row(&rows, "mid")["outcome"], &row(&rows, "mid")["reason"]), (&"blocked".into(), &"parent".into()));
+    assert_eq!(row(&rows, "top")["outcome"], "blocked");
+    assert_eq!(row(&rows, "alone")["outcome"], "rebased");
+    is_sound(&r);
+}
+
+#[test]
+fn a_rewritten_base_drags_nothing_along() {
+    let r = repo();
+    r.file("old.txt", "old\n").commit("will be rewritten");
+    session(&r, "one");
+    r.file("old.txt", "rewritten\n").git("add --all").ok();
+    r.git("commit --quiet --amend -m rewritten").ok();
+    sync(&r, "");
+    assert_eq!(r.git("log --format=%s main..one").ok().text(), "work of one\n");
+    assert_eq!(r.session("one").read("old.txt"), "rewritten\n");
+    is_sound(&r);
+}
+
+#[test]
+fn uncommitted_work_is_carried_where_it_does_not_collide() {
+    let r = repo();
+    for name in ["apart", "same-file", "collides"] {
+        session(&r, name);
+    }
+    r.session("apart").file("d2/f2.txt", "dirty\n").file("untracked.txt", "u\n");
+    r.session("apart").file("d1/f1.txt", "staged\n").git("add d1/f1.txt").ok();
+    let far = lines(0, 12).replace("line 0\n", "first line\n");
+    r.session("same-file").file("d0/f0.txt", &far);
+    let near = lines(0, 12).replace("line 11", "mine");
+    r.session("collides").file("d0/f0.txt", &near);
+    base_moves(&r);
+    let rows = sync(&r, "--autostash");
+    assert_eq!(row(&rows, "apart")["outcome"], "rebased");
+    assert_eq!(row(&rows, "same-file")["outcome"], "rebased");
+    assert_eq!(row(&rows, "collides")["reason"], "dirty");
+    let apart = r.session("apart");
+    apart.git("status --porcelain").ok().stdout("M  d1/f1.txt\n M d2/f2.txt\n?? untracked.txt\n");
+    assert_eq!((apart.read("d2/f2.txt"), apart.read("d1/f1.txt")), ("dirty\n".into(), "staged\n".into()));
+    assert_eq!(r.session("same-file").read("d0/f0.txt"), far.replace("line 11", "last line"));
+    assert_eq!(r.session("collides").read("d0/f0.txt"), near);
+    r.git("stash list").ok().stdout("");
+    is_sound(&r);
+}
+
+#[test]
+fn the_base_is_merged_where_that_is_asked_for() {
+    let r = repo();
+    session(&r, "one");
+    let before = r.rev("one");
+    base_moves(&r);
+    r.unchanged_by(|r| assert_eq!(row(&sync(r, "-n --merge"), "one")["outcome"], "merged"));
+    assert_eq!(row(&sync(&r, "--merge"), "one")["outcome"], "merged");
+    assert_eq!((r.rev("one^1"), r.rev("one^2")), (before, r.rev("main")));
+    assert_eq!(r.git("log -1 --format=%s one").ok().text(), "Merge branch 'main' into one\n");
+    r.session("one").git("status --porcelain").ok().stdout("");
+    is_sound(&r);
+}
+
+#[test]
+fn another_base_from_then_on() {
+    let r = repo();
+    session(&r, "one");
+    r.branch("develop");
+    r.file("d.txt", "d\n").commit("develop");
+    r.git("switch --quiet main").ok();
+    r.git("session sync --onto develop").code(2);
+    r.git("session sync one --onto nowhere").code(1).stderr_contains("no branch");
+    r.git("session sync one --onto one").code(1);
+    sync(&r, "one --onto develop");
+    assert_eq!(r.rev("one~1"), r.rev("develop"));
+    assert_eq!(r.git("session list --format '%(base)'").ok().text(), "develop\n");
+}
+
+#[test]
+fn hooks_that_git_would_run_run() {
+    let r = repo();
+    session(&r, "one");
+    base_moves(&r);
+    r.executable(
+        ".git/hooks/post-rewrite",
+        &format!("#!/bin/sh\necho \"$1\" >> '{}'\ncat >/dev/null\n", r.root().join("ran").display()),
+    );
+    let expected = rebased(&r, "one", "main").expect("no conflict");
+    std::fs::remove_file(r.root().join("ran")).expect("git ran it");
+    sync(&r, "");
+    assert_eq!(r.rev("one"), expected);
+    assert_eq!(r.in_dir(r.root()).read("ran"), "rebase\n");
+    r.executable(".git/hooks/pre-rebase", "#!/bin/sh\nexit 1\n");
+    r.file("more.txt", "m\n").commit("more");
+    let rows = rows(r.git("session sync --json").code(1));
+    assert_eq!(row(&rows, "one")["outcome"], "failed");
+    assert_eq!(r.rev("one"), expected);
+    is_sound(&r);
+}
+
+#[test]
+fn notes_go_along_where_git_would_take_them() {
+    let r = repo();
+    session(&r, "one");
+    r.git("notes add -m remember one").ok();
+    r.config("notes.rewriteRef", "refs/notes/commits");
+    base_moves(&r);
+    sync(&r, "");
+    r.git("notes show one").ok().stdout("remember\n");
+}
+
+#[test]
+fn undo_takes_back_the_whole_sync_and_again() {
+    let r = repo();
+    session(&r, "one");
+    session(&r, "two");
+    base_moves(&r);
+    let before = (r.rev("one"), r.rev("two"));
+    sync(&r.tick(), "");
+    let after = (r.rev("one"), r.rev("two"));
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((r.rev("one"), r.rev("two")), before);
+    for name in ["one", "two"] {
+        let s = r.session(name);
+        s.git("status --porcelain").ok().stdout("");
+        assert!(!s.has("new-in-base.txt"));
+    }
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((r.rev("one"), r.rev("two")), after);
+    r.session("one").file("more.txt", "m\n").commit("moved on");
+    r.tick().git("session undo --yes").stderr_contains("moved on since");
+    is_sound(&r);
+}
+
+#[test]
+fn killed_at_any_moment_each_session_is_before_or_after() {
+    let r = Sandbox::new();
+    for n in 0..60 {
+        r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
+    }
+    r.commit("base");
+    let names: Vec<String> = (0..6).map(|n| format!("s{n}")).collect();
+    for name in &names {
+        session(&r, name);
+        r.session(name).file("notes.txt", format!("notes of {name}\n"));
+    }
+    let move_base = |round: usize| {
+        for n in (0..60).step_by(2) {
+            r.file(format!("d{}/f{n}.txt", n % 7), lines(n + round, 20));
+        }
+        r.file(format!("round-{round}.txt"), "r\n").commit(&format!("round {round}"));
+    };
+    move_base(1);
+    let most = time_of(|| r.git("session sync"));
+    let rounds = std::env::var("SYNC_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let (mut done, mut undone) = (0, 0);
+    for (n, delay) in delays(rounds, most).enumerate() {
+        move_base(n + 2);
+        let before: Vec<String> = names.iter().map(|name| r.rev(name)).collect();
+        let running = start(&r, &["sync"]);
+        std::thread::sleep(delay);
+        running.kill();
+        patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
+        for (name, before) in names.iter().zip(before) {
+            let s = r.session(name);
+            let is_after = r.git(&format!("merge-base --is-ancestor main {name}")).status() == Some(0);
+            assert!(is_after || r.rev(name) == before, "{name} is neither here nor there");
+            if is_after {
+                done += 1
+            } else {
+                undone += 1
+            }
+            s.git("status --porcelain --untracked-files=all").ok().stdout("?? notes.txt\n");
+            assert_eq!(s.read("notes.txt"), format!("notes of {name}\n"));
+            let fork = if is_after { r.rev("main") } else { r.rev("main~1") };
+            let record = r.git(&format!("show refs/sessions/{name}:session.toml")).ok().text();
+            assert!(record.contains(&format!("fork = \"{fork}\"")), "{name}: {is_after} {record}");
+        }
+        is_sound(&r);
+        patiently(&r, &["sync"]).ok();
+    }
+    assert!(done + undone > 0);
+}
+
+#[test]
+fn sixteen_at_once_move_each_session_once() {
+    let r = repo();
+    for n in 0..4 {
+        session(&r, &format!("s{n}"));
+    }
+    base_moves(&r);
+    let running: Vec<_> = (0..8).map(|_| r.spawn("session sync")).collect();
+    for run in running {
+        let run = run.wait();
+        assert!([Some(0), Some(4)].contains(&run.status()), "{}", run.stderr_text());
+    }
+    sync(&r, "");
+    for n in 0..4 {
+        let name = format!("s{n}");
+        assert_eq!(r.rev(&format!("{name}~1")), r.rev("main"));
+        assert_eq!(r.git(&format!("session log {name}")).ok().text().matches("synced").count(), 1);
+        r.session(&name).git("status --porcelain").ok().stdout("");
+    }
+    is_sound(&r);
+}
