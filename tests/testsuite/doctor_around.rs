@@ -25,6 +25,8 @@ fn settings_that_are_none_are_named() {
         ("session.keepFor", "long", 1, "setting-invalid"),
         ("session.autoCleanup", "perhaps", 1, "setting-invalid"),
         ("session.path", "../one", 1, "setting-invalid"),
+        ("session.ports", "many", 1, "setting-invalid"),
+        ("session.hook.pre-fnish", "make", 0, "setting-unknown"),
         ("session.branchPrefix", "a b/", 1, "setting-invalid"),
         ("session.base", "nowhere", 1, "setting-invalid"),
         ("color.session", "blue", 1, "setting-invalid"),
@@ -38,6 +40,8 @@ fn settings_that_are_none_are_named() {
     for (key, value) in [
         ("session.strategy", "ff"),
         ("session.keepFor", "never"),
+        ("session.ports", "off"),
+        ("session.hook.pre-finish", "make"),
         ("session.path", "../x/{name}"),
         ("session.branchPrefix", "{user}/"),
         ("session.base", "main"),

@@ -44,6 +44,7 @@ fn misunderstood(ctx: &Context, snapshot: &Snapshot, entry: &InForce) -> Option<
         "session.keepFor" if value != "never" && Timestamp::parse_span(value).is_none() => {
             says("no span of time").map(|error| error.hint("`git config session.keepFor '90 days'`, or `never`."))
         }
+        "session.ports" => crate::ops::ports::range(&ctx.repo).err(),
         "session.autoCleanup" | "session.mirror" => ctx.repo.switch(key).err(),
         "session.branchPrefix" if Name::parse(&format!("{}name", branch_prefix(ctx))).is_err() => {
             says("not what a branch can begin with").map(|error| error.hint("Something like `{user}/` will do."))
