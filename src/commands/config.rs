@@ -16,6 +16,11 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Show each setting with its value, its default and where it comes from; the same as without a word
+    List {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Show sessions in git log, git-dag and lazygit, and with --mirror in clients that know only branches
     Gui {
         /// Mirror the records as remote branches too, for clients that know nothing else
@@ -35,7 +40,12 @@ enum What {
 /// Refused, with git's words.
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let ctx = stage.context()?;
-    if let Some(What::Gui { mirror, remove, dry_run }) = args.what {
+    let mut format = args.format;
+    if let Some(What::List { format: inner }) = args.what {
+        if inner.json || inner.format.is_some() {
+            format = inner;
+        }
+    } else if let Some(What::Gui { mirror, remove, dry_run }) = args.what {
         let said = config::gui(ctx, mirror, remove, dry_run.dry_run)?;
         if said.is_empty() {
             render::narrate("It is so already.");
@@ -48,17 +58,14 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let settings = config::show(ctx)?;
-    match args.format.parse()? {
+    match format.parse()? {
         Format::Table => {
             render::answer(&render::config::table(&settings, stage.colours().out))?;
+            for line in render::config::unknown(&settings) {
+                render::warn(stage.colours().err, &line);
+            }
             Ok(Exit::Done)
         }
-        _ => {
-            let list: Vec<_> = settings
-                .iter()
-                .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value, "origin": entry.origin }))
-                .collect();
-            print_json(&serde_json::json!({ "version": 1, "settings": list }))
-        }
+        _ => print_json(&render::config::json(&settings)),
     }
 }

@@ -54,7 +54,9 @@ impl Repo {
                     Some(words) => Error::refused("There is no repository here to work with.").because(words),
                     None => Error::refused("The repository could not be opened.").because(error),
                 }
-                .hint("Run it inside a repository, or name one with `git -C <path> session ...`."));
+                .hint(lost_link(directory).unwrap_or_else(|| {
+                    "Run it inside a repository, or name one with `git -C <path> session ...`.".to_owned()
+                })));
             }
         };
         if inner.git_dir_trust() != gix::sec::Trust::Full
@@ -156,6 +158,20 @@ impl Repo {
         use gix::prelude::ObjectIdExt;
         id.attach(&self.inner).shorten_or_id().to_string()
     }
+}
+
+/// What helps in a worktree whose `.git` leads nowhere: the repository was moved, or a container has it elsewhere.
+fn lost_link(directory: &Path) -> Option<String> {
+    let top = directory.ancestors().find(|top| top.join(".git").is_file())?;
+    let text = std::fs::read_to_string(top.join(".git")).ok()?;
+    let target = top.join(text.strip_prefix("gitdir: ")?.trim_end());
+    (!target.exists()).then(|| {
+        format!(
+            "This is a worktree of '{}', which is not there. If it was moved, `git session doctor --fix` there mends the \
+             link; in a container, mount the repository at the path it has outside.",
+            target.display()
+        )
+    })
 }
 
 /// git's own last words about a directory it refuses; none if it would work there.

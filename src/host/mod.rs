@@ -10,6 +10,7 @@ pub mod process;
 pub mod random;
 pub mod state;
 pub mod terminal;
+pub mod users;
 pub mod witness;
 
 use crate::session::Timestamp;

@@ -81,6 +81,22 @@ pub struct InForce {
     pub value: String,
     /// Where it comes from: `default`, or git's scope and file.
     pub origin: String,
+    /// What holds where nothing is said; none where the program knows no such setting.
+    pub default: Option<&'static str>,
+    /// The known setting that was meant instead, as far as that can be guessed.
+    pub meant: Option<&'static str>,
+}
+
+impl InForce {
+    /// Whether the program has such a setting.
+    pub fn is_known(&self) -> bool {
+        self.default.is_some()
+    }
+
+    /// git's word for how far it holds: `local`, `global`, `command`; or `default`.
+    pub fn scope(&self) -> &str {
+        self.origin.split(' ').next().unwrap_or_default()
+    }
 }
 
 /// All settings in force.
@@ -101,22 +117,71 @@ pub fn show(ctx: &Context) -> Result<Vec<InForce>> {
         found.push(InForce {
             key: key.to_owned(),
             value: value.to_owned(),
-            origin: format!("{scope} {}", origin.strip_prefix("file:").unwrap_or(origin)),
+            origin: format!("{scope} {}", origin.strip_prefix("file:").unwrap_or(origin)).trim_end().to_owned(),
+            default: None,
+            meant: None,
         });
     }
     let mut settings = Vec::new();
     for setting in &SETTINGS {
-        let set: Vec<&InForce> = found.iter().filter(|entry| entry.key.eq_ignore_ascii_case(setting.key)).collect();
-        if set.is_empty() {
-            settings.push(InForce { key: setting.key.into(), value: setting.default.into(), origin: "default".into() });
+        let (key, default) = (setting.key.to_owned(), Some(setting.default));
+        let mut set = found.iter().filter(|entry| entry.key.eq_ignore_ascii_case(setting.key)).peekable();
+        if set.peek().is_none() {
+            let (value, origin) = (setting.default.to_owned(), "default".to_owned());
+            settings.push(InForce { key, value, origin, default, meant: None });
         } else {
-            settings.extend(set.into_iter().map(|entry| InForce { key: setting.key.into(), ..entry.clone() }));
+            settings.extend(set.map(|entry| InForce { key: key.clone(), default, ..entry.clone() }));
         }
     }
-    settings.extend(
-        found.into_iter().filter(|entry| !SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(&entry.key))),
-    );
+    for mut entry in found {
+        if is_known(&entry.key) {
+            continue;
+        }
+        // What is named by its user has no default.
+        if entry.key.starts_with(AGENT) {
+            entry.default = Some("");
+        } else {
+            entry.meant = meant(&entry.key);
+        }
+        settings.push(entry);
+    }
     Ok(settings)
+}
+
+/// Settings below this are named by whoever sets them.
+pub const AGENT: &str = "session.agent.";
+
+fn is_known(key: &str) -> bool {
+    SETTINGS.iter().any(|known| known.key.eq_ignore_ascii_case(key))
+}
+
+/// The setting whose name differs least from one that there is not, if it is near.
+fn meant(key: &str) -> Option<&'static str> {
+    let key = key.to_lowercase();
+    let distance = |known: &Setting| edits(&key, &known.key.to_lowercase());
+    SETTINGS
+        .iter()
+        .filter(|known| known.key.starts_with("session."))
+        .map(|known| (distance(known), known.key))
+        .min()
+        .filter(|(distance, known)| *distance <= (known.len() - "session.".len()).div_ceil(3))
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, taken out or changed to make one text of the other.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
 }
 
 /// What `config gui` sets in the repository: key, value, whether others may stand beside it.
@@ -194,4 +259,19 @@ fn escaped(text: &str) -> String {
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '=' | '{' | '}');
     if text.chars().all(plain) { text.to_owned() } else { format!("'{text}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_was_meant_is_near() {
+        for (key, known) in [
+            ("session.keepfro", Some("session.keepFor")),
+            ("session.stratgy", Some("session.strategy")),
+            ("session.bsae", Some("session.base")),
+            ("session.frobnicate", None),
+        ] {
+            assert_eq!(super::meant(key), known, "{key}");
+        }
+    }
 }

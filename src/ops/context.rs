@@ -64,7 +64,10 @@ impl Context {
     }
 
     /// A repository whose fetches prune `refs/sessions/` cannot keep state there.
-    fn refuse_mirror(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Refused then.
+    pub(crate) fn refuse_mirror(&self) -> Result<()> {
         for remote in self.repo.remotes() {
             for refspec in self.repo.settings(&format!("remote.{remote}.fetch")) {
                 let Some((_, to)) = refspec.split_once(':') else { continue };

@@ -7,6 +7,7 @@ pub mod config;
 pub mod context;
 pub mod create;
 pub mod demo;
+pub mod doctor;
 pub mod env;
 pub mod finish;
 pub mod journal;

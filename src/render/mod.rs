@@ -4,6 +4,7 @@ pub mod cleanup;
 pub mod config;
 pub mod create;
 pub mod demo;
+pub mod doctor;
 pub mod env;
 pub mod finish;
 pub mod json;

@@ -122,8 +122,8 @@ pub fn is_held(held: &Pending) -> Error {
     match held.liveness() {
         Liveness::Alive => error.hint("Run it again when that one is done."),
         _ => error.hint(format!(
-            "It cannot be seen from here. If it is gone for good, `git update-ref -d {}` gives up what it held.",
-            held.reference
+            "It cannot be seen from here. If it is gone for good, `git session doctor --fix {}` gives up what it held.",
+            held.name().trim_start_matches("@base/")
         )),
     }
 }

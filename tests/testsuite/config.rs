@@ -23,6 +23,27 @@ fn settings_and_where_each_comes_from() {
 }
 
 #[test]
+fn defaults_are_shown_and_unknown_settings_are_named() {
+    let r = Sandbox::new().file("a.txt", "1\n").commit("base").config("session.stratgy", "ff");
+    r.config("session.strategy", "ff").config("session.frobnicate", "x").config("session.agent.own.command", "vi");
+    let answer = r.unchanged_by(|r| r.git("session config list --json").ok().json_as("config"));
+    assert_eq!(answer, r.git("session config --json").ok().json_as("config"));
+    let entry = |key: &str| {
+        answer["settings"].as_array().expect("a list").iter().find(|entry| entry["key"] == key).expect(key).clone()
+    };
+    assert_eq!(entry("session.strategy")["default"], "no-ff");
+    assert_eq!(entry("session.strategy")["scope"], "local");
+    assert_eq!(entry("session.path")["scope"], "default");
+    assert_eq!(entry("session.stratgy")["known"], false);
+    assert_eq!(entry("session.stratgy")["meant"], "session.strategy");
+    assert!(entry("session.frobnicate").get("meant").is_none() && entry("session.frobnicate")["known"] == false);
+    assert_eq!(entry("session.agent.own.command")["known"], true);
+    let shown = r.git("session config list");
+    shown.ok().stdout_contains("(default: no-ff)").stdout_contains("(unknown)");
+    shown.stderr_contains("did you mean `session.strategy`").stderr_contains("no setting `session.frobnicate`");
+}
+
+#[test]
 fn settings_of_one_command_hold_for_it() {
     let r = Sandbox::new().file("a.txt", "1\n").commit("base");
     r.git("-c session.branchPrefix=mine/ session create auth").ok();

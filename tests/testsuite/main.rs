@@ -13,6 +13,8 @@ mod config;
 mod contention;
 mod create;
 mod demo;
+mod doctor;
+mod doctor_around;
 mod env;
 mod finish;
 mod follow;

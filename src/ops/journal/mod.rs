@@ -171,30 +171,76 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
         if !is_dead_by_now(repo, &dead) {
             continue;
         }
-        // Whoever swaps the dead claim for his own does the mending.
-        let mine =
-            pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
-        match repo.transact(&[Edit::update(&dead.reference, dead.commit, mine.commit)], "session: recover") {
-            Err(error) if error.is_contended() => continue,
-            outcome => outcome?,
+        if let Some(mine) = take_over(repo, writer, &dead)? {
+            mend(ctx, writer, &dead, &mine)?;
         }
-        let _held = hold(repo, writer)?;
-        let said = match Plan::parse(&mine.plan)? {
-            Plan::Create(step) => create::recover(ctx, writer, &mine, &step)?,
-            Plan::End(step) => end::recover(ctx, writer, &mine, &step)?,
-            Plan::Restore(step) => restore::recover(ctx, writer, &mine, &step)?,
-            Plan::Relocate(step) => relocate::recover(ctx, writer, &mine, &step)?,
-            Plan::Mend { name } => {
-                retry(|| repo.transact(&[mine.release()], "session: recovered"))?;
-                format!("The interrupted `adopt {name}` may be run again.")
+    }
+    Ok(())
+}
+
+/// Treats the claim of a process that cannot be seen as that of a dead one, since the user says that it is. Where its
+/// plan cannot be understood it only goes, and what it held is kept.
+///
+/// # Errors
+/// Contended, if somebody holds on to it after all; refused, if it cannot be mended: it stays as it is then.
+pub fn give_up(ctx: &Context, writer: &Writer, pending: &Pending) -> Result<()> {
+    let repo = &ctx.repo;
+    let is_free = |operation: &crate::session::OperationId| Hold::is_free(&hold_path(repo, operation.as_str()));
+    if pending.liveness() == Liveness::Alive || !pending.operation.as_ref().is_none_or(is_free) {
+        return Err(Error::contended(format!("Somebody is at work on '{}'.", pending.name())));
+    }
+    match Plan::parse(&pending.plan) {
+        Ok(_) => {
+            let mine = take_over(repo, writer, pending)?.ok_or_else(|| pending::is_held(pending))?;
+            mend(ctx, writer, pending, &mine)
+        }
+        Err(_) => {
+            let name = pending.name().trim_start_matches("@base/");
+            let kept = crate::store::keep::Kept {
+                name: crate::session::Name::parse(name)?,
+                id: pending.commit,
+                worktree: None,
+                salvage: None,
+                tips: repo.commit(pending.commit)?.parents,
+                config: Vec::new(),
+            };
+            if !kept.tips.is_empty() {
+                crate::store::keep::add(repo, writer, &kept)?;
             }
-            Plan::Base(step) => base::recover(ctx, writer, &mine, &step)?,
-            Plan::Sync(step) => sync::recover(ctx, writer, &mine, &step)?,
-        };
-        ctx.say(said);
-        if let Some(operation) = &dead.operation {
-            let _ = std::fs::remove_file(hold_path(repo, operation.as_str()));
+            retry(|| repo.transact(&[pending.release()], "session: give up"))
         }
+    }
+}
+
+/// Whoever swaps the dead claim for his own does the mending; none if somebody else was first.
+fn take_over(repo: &Repo, writer: &Writer, dead: &Pending) -> Result<Option<Pending>> {
+    let mine =
+        pending::draft(repo, writer, &dead.reference, dead.stage, &dead.plan, &repo.commit(dead.commit)?.parents)?;
+    match repo.transact(&[Edit::update(&dead.reference, dead.commit, mine.commit)], "session: recover") {
+        Err(error) if error.is_contended() => Ok(None),
+        outcome => outcome.map(|()| Some(mine)),
+    }
+}
+
+/// Takes back or completes what a claim names that was taken over.
+fn mend(ctx: &Context, writer: &Writer, dead: &Pending, mine: &Pending) -> Result<()> {
+    let repo = &ctx.repo;
+    let _held = hold(repo, writer)?;
+    let said = match Plan::parse(&mine.plan)? {
+        Plan::Create(step) => create::recover(ctx, writer, mine, &step)?,
+        Plan::End(step) => end::recover(ctx, writer, mine, &step)?,
+        Plan::Restore(step) => restore::recover(ctx, writer, mine, &step)?,
+        Plan::Relocate(step) => relocate::recover(ctx, writer, mine, &step)?,
+        Plan::Mend { name } => {
+            retry(|| repo.transact(&[mine.release()], "session: recovered"))?;
+            format!("The interrupted `adopt {name}` may be run again.")
+        }
+        Plan::Base(step) => base::recover(ctx, writer, mine, &step)?,
+        Plan::Sync(step) => sync::recover(ctx, writer, mine, &step)?,
+    };
+    ctx.say(said);
+    if let Some(operation) = &dead.operation {
+        let _ = std::fs::remove_file(hold_path(repo, operation.as_str()));
     }
     Ok(())
 }
