@@ -72,7 +72,7 @@ impl Repo {
                 Some(before) if before == *id => Some(before),
                 Some(before) => match self.inner.merge_base(before, *id).or_refuse(failed)? {
                     Some(id) => Some(id.detach()),
-                    None => return Ok(self.rev_list_no_merges(base_tip, None)?),
+                    None => return self.rev_list_no_merges(base_tip, None),
                 },
             };
         }
@@ -125,13 +125,18 @@ impl Repo {
         let (before, after) = self.trees_of_change(id)?;
         let mut sum = 0_u64;
         for (path, old, new) in self.differing_leaves(before, after)? {
-            for (slot, sign) in [(old, u64::MAX), (new, 1)] {
-                let Some((mode, id)) = slot else { continue };
-                if !mode.is_blob_or_symlink() {
-                    sum = sum.wrapping_add(hash_of(&path, id.as_bytes()).wrapping_mul(sign));
-                    continue;
+            let mut texts = [Vec::new(), Vec::new()];
+            for ((slot, sign), text) in [(old, u64::MAX), (new, 1)].into_iter().zip(&mut texts) {
+                match slot {
+                    Some((mode, id)) if mode.is_blob_or_symlink() => *text = self.blob(id)?,
+                    Some((_, id)) => sum = sum.wrapping_add(hash_of(&path, id.as_bytes()).wrapping_mul(sign)),
+                    None => {}
                 }
-                for line in self.blob(id)?.split(|byte| *byte == b'\n') {
+            }
+            let [old, new] = &texts;
+            let (old, new) = without_the_same_ends(old, new);
+            for (text, sign) in [(old, u64::MAX), (new, 1)] {
+                for line in text.split(|byte| *byte == b'\n') {
                     let visible: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
                     if !visible.is_empty() {
                         sum = sum.wrapping_add(hash_of(&path, &visible).wrapping_mul(sign));
@@ -148,4 +153,40 @@ fn hash_of(path: &[u8], bytes: &[u8]) -> u64 {
     let visible: Vec<u8> = path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     (visible, bytes).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Two texts without the whole lines that both begin and end with.
+fn without_the_same_ends<'a>(a: &'a [u8], b: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    const STRIDE: usize = 64;
+    let same = |a: &[u8], b: &[u8]| {
+        let strides = a.chunks_exact(STRIDE).zip(b.chunks_exact(STRIDE)).take_while(|(a, b)| a == b).count() * STRIDE;
+        strides + a[strides..].iter().zip(&b[strides..]).take_while(|(a, b)| a == b).count()
+    };
+    let start = a[..same(a, b)].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (a, b) = (&a[start..], &b[start..]);
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    // The line that the tail begins in the middle of is not whole.
+    let tail = match a[a.len() - tail..].iter().position(|byte| *byte == b'\n') {
+        Some(at) => tail - at - 1,
+        None => 0,
+    };
+    (&a[..a.len() - tail], &b[..b.len() - tail])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_the_same_ends;
+
+    #[test]
+    fn only_whole_lines_are_the_same() {
+        let cut = |a: &str, b: &str| {
+            let (a, b) = without_the_same_ends(a.as_bytes(), b.as_bytes());
+            (String::from_utf8_lossy(a).into_owned(), String::from_utf8_lossy(b).into_owned())
+        };
+        assert_eq!(cut("a\nb\nc\n", "a\nx\nc\n"), ("b\n".into(), "x\n".into()));
+        assert_eq!(cut("a\nbc\n", "a\nxc\n"), ("bc\n".into(), "xc\n".into()));
+        assert_eq!(cut("a\n", "a\na\n"), (String::new(), "a\n".into()));
+        assert_eq!(cut("", "a"), (String::new(), "a".into()));
+        assert_eq!(cut("same", "same"), ("same".into(), "same".into()));
+    }
 }

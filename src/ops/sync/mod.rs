@@ -4,7 +4,9 @@
 //! its session as it was and stops no other but those stacked on it.
 
 mod collide;
+mod decide;
 mod execute;
+mod group;
 mod look;
 mod plan;
 

@@ -1,0 +1,349 @@
+//! What becomes of one session, those it stands on being decided.
+
+use super::collide::collisions;
+use super::look;
+use super::plan::{Chain, question};
+use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
+use crate::error::{Error, Result};
+use crate::git::config::Identity;
+use crate::git::history::first_line;
+use crate::git::merge::{Merged, Scratch};
+use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
+use crate::git::{Repo, Worktree};
+use crate::ops::base::{self, Tip};
+use crate::session::{BString, ObjectId};
+use std::collections::{HashMap, HashSet};
+
+/// Sessions that stand on each other, and what is known of them.
+pub(super) struct Stack<'a> {
+    pub(super) chains: &'a [Chain],
+    pub(super) landed: &'a HashMap<ObjectId, Landed>,
+    pub(super) identity: &'a Identity,
+    pub(super) options: &'a Options,
+}
+
+impl Stack<'_> {
+    /// Decides about the `n`-th session; those it stands on are decided.
+    pub(super) fn decide(&self, replayer: &mut Replayer, sessions: &mut [Planned], n: usize) -> Result<()> {
+        let (below, rest) = sessions.split_at_mut(n);
+        let Some(planned) = rest.first_mut() else { return Ok(()) };
+        let Some(own) = &self.chains[n] else { return Ok(()) };
+        let (Some(mut question), Some(tip)) = (question(planned), planned.tip.clone()) else { return Ok(()) };
+        let parent = planned.parent.and_then(|at| below.get(at));
+        let mut parent_moves = false;
+        if let Some(parent) = parent {
+            let name = &parent.session.name;
+            match parent.row.outcome {
+                Outcome::UpToDate => {}
+                outcome if outcome.moves() => parent_moves = true,
+                _ => {
+                    planned.row.outcome = Outcome::Blocked;
+                    let sentence = format!("It stands on '{name}', which could not move.");
+                    planned.row.obstacle =
+                        Some(Obstacle::new(Reason::Parent, sentence, format!("git session sync {name}")));
+                    return Ok(());
+                }
+            }
+        }
+        let is_current = matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. });
+        if is_current && !parent_moves {
+            return Ok(());
+        }
+        if let Some(obstacle) = self.obstacle(replayer.repo(), planned, &tip, question.tip)? {
+            skip(&mut planned.row, obstacle);
+            return Ok(());
+        }
+        if let Some(worktree) = &planned.worktree {
+            planned.leaves_hooks_out = look::hooks_left_out(replayer.repo(), worktree);
+            if planned.leaves_hooks_out {
+                planned.row.notes.push("hooks that come with the branch did not run".to_owned());
+            }
+        }
+        let git_must = look::git_must(replayer.repo(), planned.worktree.as_ref(), self.options)?;
+        if git_must.is_some() && planned.worktree.is_none() {
+            return Err(Error::refused("git has to rebase it, and it has no worktree.")
+                .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
+        }
+        if parent_moves {
+            let moved = parent.and_then(|parent| parent.row.to);
+            match moved {
+                Some(to) => {
+                    planned.row.onto = Some(to);
+                    question.base_tip = to;
+                }
+                // Its new tip is not known before git has made it.
+                None => {
+                    planned.row.outcome = Outcome::Rebased;
+                    planned.row.onto = None;
+                    by_git(planned, "what it stands on is rebased by git");
+                    return Ok(());
+                }
+            }
+        }
+        if *own == Own::Unrelated {
+            return Err(Error::refused(format!("It has no history in common with '{}'.", planned.row.onto_name))
+                .hint(format!("`git session set {} --base <branch>` gives it another base.", planned.session.name)));
+        }
+        if self.options.merge && *own != Own::Behind {
+            return self.merge(replayer.repo(), planned, question, git_must);
+        }
+        let (own, landed) = match own {
+            Own::Behind => (Vec::new(), 0),
+            Own::Chain { commits, .. } => {
+                self.without_landed(replayer.repo(), planned, below, question, commits, parent_moves)?
+            }
+            _ => (self.listed(replayer.repo(), planned, below, question, parent_moves)?, 0),
+        };
+        planned.row.dropped = landed;
+        for id in &own {
+            if replayer.repo().commit(*id)?.parents.len() == 1 {
+                continue;
+            }
+            if self.options.rebase_merges {
+                if planned.worktree.is_none() {
+                    return Err(Error::refused("git has to replay its merges, and it has no worktree.")
+                        .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
+                }
+                planned.row.outcome = Outcome::Rebased;
+                planned.row.replayed = own.len();
+                by_git(planned, "there are merges among its commits");
+                return Ok(());
+            }
+            skip(
+                &mut planned.row,
+                Obstacle::new(
+                    Reason::MergeCommits,
+                    "There are merge commits among its own.",
+                    format!("git session sync {} --rebase-merges", planned.session.name),
+                ),
+            );
+            return Ok(());
+        }
+        let replayed = replayer.replay(self.identity, question.base_tip, &own)?;
+        self.settle(replayer, planned, question, replayed, git_must)
+    }
+
+    /// What the replay came to.
+    fn settle(
+        &self,
+        replayer: &mut Replayer,
+        planned: &mut Planned,
+        question: Question,
+        replayed: Replayed,
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let row = &mut planned.row;
+        let (to, rewritten, inexact) = match replayed {
+            Replayed::Conflict { commit, files, .. } => {
+                row.outcome = Outcome::Conflict;
+                row.collisions = collisions(replayer, &files)?;
+                row.commit = Some((commit, first_line(&replayer.repo().commit(commit)?.message)));
+                return Ok(());
+            }
+            Replayed::Done { tip, replayed, dropped, rewritten, inexact } => {
+                row.replayed = replayed;
+                row.dropped += dropped;
+                (tip, rewritten, inexact)
+            }
+        };
+        let is_forward = row.replayed == 0 && row.dropped == 0 && planned.parent.is_none();
+        row.outcome = if is_forward { Outcome::FastForwarded } else { Outcome::Rebased };
+        row.to = Some(to);
+        planned.action = Action::Move { to, rewritten };
+        let repo = replayer.repo();
+        if let (Outcome::Rebased, Some(upstream)) = (row.outcome, repo.upstream_of(&planned.session.record.branch)) {
+            let upstream = base::short_name(&upstream);
+            if upstream.ends_with(planned.session.record.branch_short()) {
+                row.notes.push(format!(
+                    "it was pushed to {upstream}: `git push --force-with-lease` takes the new commits there"
+                ));
+            }
+        }
+        let (before, after) = (repo.commit(question.tip)?.tree, repo.commit(to)?.tree);
+        let mut overlap = Vec::new();
+        if let Some(worktree) = &planned.worktree {
+            let touched = repo.changed_between_trees(before, after)?;
+            if let Some(obstacle) = in_the_way(worktree, &touched, planned) {
+                skip(&mut planned.row, obstacle);
+                planned.row.to = None;
+                planned.action = Action::Nothing;
+                return Ok(());
+            }
+            let dirty: HashSet<&BString> = planned.dirty.iter().collect();
+            overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
+        }
+        if !overlap.is_empty() {
+            if !carries(replayer, planned, question, before, after, &overlap)? {
+                let mut obstacle = look::dirty_obstacle(&planned.session, &planned.dirty);
+                obstacle.sentence = format!("Uncommitted changes collide with the base: '{}'.", overlap[0]);
+                obstacle.remedy =
+                    planned.worktree.as_ref().map(|tree| format!("git -C {} commit", tree.path.display()));
+                skip(&mut planned.row, obstacle);
+                planned.row.to = None;
+                planned.action = Action::Nothing;
+                return Ok(());
+            }
+            planned.row.to = None;
+            by_git(planned, "uncommitted changes are merged");
+        }
+        if let Some(why) = git_must.or(inexact) {
+            planned.row.to = None;
+            by_git(planned, why);
+        }
+        Ok(())
+    }
+
+    fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
+        if let Some(worktree) = &planned.worktree {
+            let dirty = look::dirty_paths(repo, worktree, head)?;
+            if !dirty.is_empty() && !self.options.autostash {
+                return Ok(Some(look::dirty_obstacle(&planned.session, &dirty)));
+            }
+            planned.dirty = dirty;
+        }
+        Ok(look::base_obstacle(&planned.base_now, tip))
+    }
+
+    fn merge(
+        &self,
+        repo: &Repo,
+        planned: &mut Planned,
+        question: Question,
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let name = &planned.session.name;
+        if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
+            return Err(Error::refused("What it stands on moves in the same sync.")
+                .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
+        }
+        if !planned.dirty.is_empty() {
+            skip(&mut planned.row, look::dirty_obstacle(&planned.session, &planned.dirty));
+            return Ok(());
+        }
+        let scratch = Scratch::new(repo)?;
+        match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
+            Merged::Clean(_) => {
+                planned.row.outcome = Outcome::Merged;
+                planned.action = Action::Merge;
+                if let Some(why) = git_must {
+                    by_git(planned, why);
+                }
+            }
+            Merged::Conflict(paths) => {
+                planned.row.outcome = Outcome::Conflict;
+                planned.row.collisions = paths.into_iter().map(super::Collision::of_path).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// The own commits without what the base has already.
+    fn without_landed(
+        &self,
+        repo: &Repo,
+        planned: &Planned,
+        below: &[Planned],
+        question: Question,
+        chain: &[(ObjectId, Key)],
+        parent_moves: bool,
+    ) -> Result<(Vec<ObjectId>, usize)> {
+        let all: Vec<ObjectId> = chain.iter().map(|(id, _)| *id).collect();
+        let mut at = planned.parent;
+        let mut may_have = false;
+        let mut root = planned;
+        while let Some(above) = at {
+            root = &below[above];
+            if let Some(Own::Chain { commits, .. }) = &self.chains[above] {
+                may_have |= chain.iter().any(|(_, key)| commits.iter().any(|(_, other)| other == key));
+            }
+            at = root.parent;
+        }
+        let trunk = root.tip.as_ref().and_then(|tip| self.landed.get(&tip.id));
+        if let Some(landed) = trunk {
+            for (id, key) in chain {
+                may_have = may_have || landed.may_have(repo, *key, *id)?;
+            }
+        }
+        // Of a base that parts from no other session here nothing is known.
+        may_have |= trunk.is_none() && planned.parent.is_some();
+        if !may_have {
+            return Ok((all, 0));
+        }
+        let own = self.listed(repo, planned, below, question, parent_moves)?;
+        let dropped = all.len().saturating_sub(own.len());
+        Ok((own, dropped))
+    }
+
+    /// The own commits as git lists them. Of a stack whose lower part moves in this plan git cannot be asked about the new
+    /// place: what the trunk and the parent's old place lack is the same.
+    fn listed(
+        &self,
+        repo: &Repo,
+        planned: &Planned,
+        below: &[Planned],
+        question: Question,
+        parent_moves: bool,
+    ) -> Result<Vec<ObjectId>> {
+        let mut at = if parent_moves { planned.parent } else { None };
+        let Some(tip) = planned.tip.as_ref() else { return Ok(Vec::new()) };
+        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
+        while let Some(above) = at {
+            let lower = &below[above];
+            if let Some(tip) = &lower.tip {
+                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
+                own.retain(|id| lacking.contains(id));
+            }
+            at = lower.parent;
+        }
+        Ok(own)
+    }
+}
+
+/// An untracked file where the new tip has one.
+fn in_the_way(worktree: &Worktree, touched: &[(BString, bool)], planned: &Planned) -> Option<Obstacle> {
+    for (path, _) in touched.iter().filter(|(path, was_there)| !was_there && !planned.dirty.contains(path)) {
+        let place = worktree.path.join(crate::git::worktrees::path_of_bytes(path));
+        if place.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
+            return Some(Obstacle::new(
+                Reason::Untracked,
+                format!("The untracked file '{path}' is in the way."),
+                format!("move '{}' aside", place.display()),
+            ));
+        }
+    }
+    None
+}
+
+/// Whether uncommitted changes of files that the base changed too merge cleanly.
+fn carries(
+    replayer: &mut Replayer,
+    planned: &Planned,
+    question: Question,
+    before: ObjectId,
+    after: ObjectId,
+    paths: &[BString],
+) -> Result<bool> {
+    let Some(worktree) = &planned.worktree else { return Ok(false) };
+    let Some(tree) = replayer.with_files_of(worktree, before, paths)? else { return Ok(false) };
+    Ok(replayer.merge_trees(question.base_tip, before, after, tree)?.is_ok())
+}
+
+pub(super) fn skip(row: &mut Row, obstacle: Obstacle) {
+    row.outcome = Outcome::Skipped;
+    row.obstacle = Some(obstacle);
+}
+
+pub(super) fn fail(planned: &mut Planned, error: &Error) {
+    planned.action = Action::Nothing;
+    planned.row.outcome = Outcome::Failed;
+    planned.row.to = None;
+    let remedy = error.hints().first().cloned();
+    planned.row.obstacle = Some(Obstacle { reason: None, sentence: error.one_line(), remedy });
+}
+
+/// git does it, and the row says why.
+fn by_git(planned: &mut Planned, why: &str) {
+    planned.action = Action::ByGit;
+    planned.row.to = None;
+    planned.row.notes.push(format!("by git: {why}"));
+}
