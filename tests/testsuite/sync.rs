@@ -578,3 +578,45 @@ fn sixteen_at_once_move_each_session_once() {
     }
     is_sound(&r);
 }
+
+/// A commit of a tree on `HEAD`, with these bytes for message.
+fn commit_with(s: &Sandbox, file: &str, author: &[u8], message: &[u8]) {
+    s.file(file, "x\n").git("add --all").ok();
+    let (tree, head) = (s.git("write-tree").ok().text(), s.rev("HEAD"));
+    let mut bytes = format!("tree {}\nparent {head}\nauthor ", tree.trim_end()).into_bytes();
+    bytes.extend_from_slice(author);
+    bytes.extend_from_slice(b" <a@x> 1600000000 +0230\ncommitter C <c@x> 1600000000 +0000\n\n");
+    bytes.extend_from_slice(message);
+    let place = s.root().join("commit-object");
+    std::fs::write(&place, bytes).expect("a file");
+    let id = s.git_args(["hash-object", "-t", "commit", "-w", "--literally", &place.to_string_lossy()]).ok().text();
+    s.git(&format!("reset --quiet --hard {}", id.trim_end())).ok();
+}
+
+#[test]
+fn messages_in_no_encoding_come_out_as_git_writes_them() {
+    let r = repo();
+    let messages: [&[u8]; 9] = [
+        b"caf\xe9 au lait\n",
+        b"overlong \xc0\xaf, surrogate \xed\xa0\x80, none \xef\xbf\xbe \xef\xb7\x90, cut \xe2\x82",
+        b"\n\nblank lines first\n",
+        b" \t\n\r\n  indented\n",
+        b"",
+        b"\n \n",
+        b"no end",
+        b"subject\n# no comment\n\n\ntrailing  \n\n\n",
+        "naïve — 名\r\n\r\nbody\r\n".as_bytes(),
+    ];
+    for (n, message) in messages.iter().enumerate() {
+        r.git(&format!("session create m{n}")).ok();
+        commit_with(&r.session(&format!("m{n}")), &format!("m{n}.txt"), if n == 2 { b"J\xe9" } else { b"A" }, message);
+    }
+    base_moves(&r);
+    let expected: Vec<String> =
+        (0..messages.len()).map(|n| rebased(&r, &format!("m{n}"), "main").expect("no conflict")).collect();
+    sync(&r, "");
+    for (n, expected) in expected.iter().enumerate() {
+        assert_eq!(r.rev(&format!("m{n}")), *expected, "{:?}", messages[n].escape_ascii().to_string());
+    }
+    is_sound(&r);
+}

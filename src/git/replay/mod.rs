@@ -127,6 +127,8 @@ impl Replayer {
             }
             if raw.has_encoding {
                 inexact = Some("a commit message has an encoding of its own");
+            } else if raw.message.contains(&0) {
+                inexact = Some("a commit message has a zero byte");
             }
             let commit = raw.onto(tree, head, identity);
             let written = self.repo.inner.objects_write_commit(&commit)?;
@@ -259,15 +261,52 @@ impl<'a> Raw<'a> {
         Some(Raw { tree: tree?, parents, author: author?, has_encoding, message })
     }
 
-    /// The commit that git makes of it on another parent: author and message as they are, signatures dropped.
+    /// The commit that git makes of it on another parent: author and message as they are, blank lines at the beginning and
+    /// signatures dropped.
     fn onto(&self, tree: ObjectId, parent: ObjectId, identity: &Identity) -> Vec<u8> {
         let mut commit = format!("tree {tree}\nparent {parent}\nauthor ").into_bytes();
         commit.extend_from_slice(self.author);
         commit.extend_from_slice(b"\ncommitter ");
         commit.extend_from_slice(&identity.line());
         commit.extend_from_slice(b"\n\n");
-        commit.extend_from_slice(self.message);
-        commit
+        commit.extend_from_slice(without_blank_lines(self.message));
+        in_utf8(commit)
+    }
+}
+
+/// Without the blank lines at the beginning.
+fn without_blank_lines(message: &[u8]) -> &[u8] {
+    let is_blank = |line: &[u8]| line.iter().all(|byte| b" \t\r\n".contains(byte));
+    let mut rest = message;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        if !is_blank(&rest[..end]) {
+            break;
+        }
+        rest = &rest[end..];
+    }
+    rest
+}
+
+/// As git writes a commit without an encoding: each byte that is no UTF-8, or belongs to what is no character, is taken
+/// for Latin-1.
+fn in_utf8(commit: Vec<u8>) -> Vec<u8> {
+    let is_no_character = |c: char| {
+        let code = u32::from(c);
+        code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code)
+    };
+    let mut text = Vec::with_capacity(commit.len());
+    let mut rest = commit.as_slice();
+    loop {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(valid) => valid,
+            Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        let good = valid.char_indices().find(|(_, c)| is_no_character(*c)).map_or(valid.len(), |(at, _)| at);
+        text.extend_from_slice(&rest[..good]);
+        let Some(byte) = rest.get(good) else { return text };
+        text.extend_from_slice(&[0xc0 + (byte >> 6), 0x80 + (byte & 0x3f)]);
+        rest = &rest[good + 1..];
     }
 }
 
