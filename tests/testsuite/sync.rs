@@ -620,3 +620,33 @@ fn messages_in_no_encoding_come_out_as_git_writes_them() {
     }
     is_sound(&r);
 }
+
+#[test]
+fn a_base_that_was_put_back_or_is_another_one_leaves_nothing_of_itself() {
+    let r = repo();
+    let low = session(&r, "low");
+    low.file("low-2.txt", "l\n").commit("second of low");
+    for name in ["high", "moved", "plain"] {
+        low.git(&format!("session create {name} --stack")).ok();
+        r.session(name).file(format!("{name}.txt"), "h\n").commit(&format!("work of {name}"));
+    }
+    let merging = r.session("plain");
+    merging.git("switch --quiet -c side HEAD~1").ok();
+    merging.file("side.txt", "s\n").commit("side");
+    merging.git("switch --quiet plain").ok();
+    merging.git("merge --quiet --no-edit side").ok();
+    assert_eq!(row(&sync(&r, ""), "plain")["outcome"], "up-to-date", "its own merge is none of this");
+    // The trunk has not moved, and yet it is another base.
+    r.unchanged_by(|r| assert_eq!(row(&sync(r, "moved --onto main -n"), "moved")["replayed"], 1));
+    assert_eq!(row(&sync(&r, "moved --onto main"), "moved")["outcome"], "rebased");
+    assert_eq!(r.git("log --format=%s main..moved").ok().text(), "work of moved\n");
+    assert!(!r.session("moved").path("low.txt").exists());
+    r.git("session undo --yes").ok();
+    assert_eq!(r.git("log --format=%s main..moved").ok().text(), "work of moved\nsecond of low\nwork of low\n");
+    // The parent takes a commit back, as `git rebase --fork-point` sees it.
+    low.git("reset --quiet --hard HEAD~1").ok();
+    assert_eq!(row(&sync(&r, "high"), "high")["outcome"], "rebased");
+    assert_eq!(r.git("log --format=%s main..high").ok().text(), "work of high\nwork of low\n");
+    assert_eq!(row(&sync(&r, "high"), "high")["outcome"], "up-to-date");
+    is_sound(&r);
+}

@@ -321,7 +321,8 @@ impl Stack<'_> {
                 }
             }
         }
-        let is_current = matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. });
+        let is_current =
+            matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
         if is_current && !parent_moves {
             return Ok(());
         }
@@ -422,7 +423,10 @@ impl Stack<'_> {
                 (tip, rewritten, inexact)
             }
         };
-        let is_forward = row.replayed == 0 && row.dropped == 0 && matches!(planned.parent, None);
+        let is_forward = row.replayed == 0
+            && row.dropped == 0
+            && planned.parent.is_none()
+            && replayer.repo().is_ancestor(question.tip, to)?;
         row.outcome = if is_forward { Outcome::FastForwarded } else { Outcome::Rebased };
         row.to = Some(to);
         planned.action = Action::Move { to, rewritten };
@@ -487,6 +491,9 @@ impl Stack<'_> {
         question: Question,
         git_must: Option<&'static str>,
     ) -> Result<()> {
+        if repo.is_ancestor(question.base_tip, question.tip)? {
+            return Ok(());
+        }
         let name = &planned.session.name;
         if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
             return Err(Error::refused("What it stands on moves in the same sync.")
