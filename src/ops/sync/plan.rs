@@ -113,6 +113,8 @@ fn begin(
         notes: Vec::new(),
         is_named: options.names.iter().any(|name| !name.contains(['*', '?', '['])),
         is_resolving: false,
+        is_merge: options.merge,
+        again: options.again(&session.name),
     };
     let name = &session.name;
     let obstacle = if from.is_none() {
@@ -167,10 +169,15 @@ fn fail(planned: &mut Planned, error: &Error) {
 }
 
 /// git does it, and the row says why.
-fn by_git(planned: &mut Planned, why: &str) {
+fn by_git(planned: &mut Planned, why: &str) -> Result<()> {
+    if planned.worktree.is_none() {
+        return Err(Error::refused(format!("git has to do it ({why}), and it has no worktree."))
+            .hint(format!("git session adopt {}", planned.session.name)));
+    }
     planned.action = Action::ByGit;
     planned.row.to = None;
     planned.row.notes.push(format!("by git: {why}"));
+    Ok(())
 }
 
 /// Sessions with those that stand on them, lower ones first.
@@ -271,7 +278,7 @@ fn landed(repo: &Repo, groups: &[Group], chains: &[Vec<Chain>], workers: usize) 
     }
     let mut landed = HashMap::new();
     for (tip, partings) in partings {
-        let commits = repo.base_commits_since(tip, &partings)?;
+        let Ok(commits) = repo.base_commits_since(tip, &partings) else { continue };
         let share = commits.len().div_ceil(workers).max(1);
         let jobs = commits.chunks(share).map(|share| Ok((repo.another()?, share))).collect::<Result<Vec<_>>>()?;
         let keys: Vec<Result<Vec<Key>>> = std::thread::scope(|scope| {
@@ -284,7 +291,8 @@ fn landed(repo: &Repo, groups: &[Group], chains: &[Vec<Chain>], workers: usize) 
                 .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::bug("A worker died."))))
                 .collect()
         });
-        let keys = keys.into_iter().collect::<Result<Vec<Vec<Key>>>>()?;
+        // In a shallow or partial clone some are not here: git has to be asked then.
+        let Ok(keys) = keys.into_iter().collect::<Result<Vec<Vec<Key>>>>() else { continue };
         landed.insert(tip, Landed::of(keys.into_iter().flatten()));
     }
     Ok(landed)
@@ -337,10 +345,6 @@ impl Stack<'_> {
             }
         }
         let git_must = look::git_must(replayer.repo(), planned.worktree.as_ref(), self.options)?;
-        if git_must.is_some() && planned.worktree.is_none() {
-            return Err(Error::refused("git has to rebase it, and it has no worktree.")
-                .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
-        }
         if parent_moves {
             let moved = parent.and_then(|parent| parent.row.to);
             match moved {
@@ -352,8 +356,7 @@ impl Stack<'_> {
                 None => {
                     planned.row.outcome = Outcome::Rebased;
                     planned.row.onto = None;
-                    by_git(planned, "what it stands on is rebased by git");
-                    return Ok(());
+                    return by_git(planned, "what it stands on is rebased by git");
                 }
             }
         }
@@ -377,21 +380,16 @@ impl Stack<'_> {
                 continue;
             }
             if self.options.rebase_merges {
-                if planned.worktree.is_none() {
-                    return Err(Error::refused("git has to replay its merges, and it has no worktree.")
-                        .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
-                }
                 planned.row.outcome = Outcome::Rebased;
                 planned.row.replayed = own.len();
-                by_git(planned, "there are merges among its commits");
-                return Ok(());
+                return by_git(planned, "there are merges among its commits");
             }
             skip(
                 &mut planned.row,
                 Obstacle::new(
                     Reason::MergeCommits,
                     "There are merge commits among its own.",
-                    format!("git session sync {} --rebase-merges", planned.session.name),
+                    format!("{} --rebase-merges", self.options.again(&planned.session.name)),
                 ),
             );
             return Ok(());
@@ -454,21 +452,20 @@ impl Stack<'_> {
         }
         if !overlap.is_empty() {
             if !carries(replayer, planned, question, before, after, &overlap)? {
-                let mut obstacle = look::dirty_obstacle(&planned.session, &planned.dirty);
+                let mut obstacle = look::dirty_obstacle(&planned.dirty);
                 obstacle.sentence = format!("Uncommitted changes collide with the base: '{}'.", overlap[0]);
                 obstacle.remedy =
-                    planned.worktree.as_ref().map(|tree| format!("git -C {} commit", tree.path.display()));
+                    planned.worktree.as_ref().map(|tree| format!("git -C {} commit", look::quoted(&tree.path)));
                 skip(&mut planned.row, obstacle);
                 planned.row.to = None;
                 planned.action = Action::Nothing;
                 return Ok(());
             }
             planned.row.to = None;
-            by_git(planned, "uncommitted changes are merged");
+            by_git(planned, "uncommitted changes are merged")?;
         }
         if let Some(why) = git_must.or(inexact) {
-            planned.row.to = None;
-            by_git(planned, why);
+            by_git(planned, why)?;
         }
         Ok(())
     }
@@ -476,12 +473,18 @@ impl Stack<'_> {
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
         if let Some(worktree) = &planned.worktree {
             let dirty = look::dirty_paths(repo, worktree, head)?;
-            if !dirty.is_empty() && !self.options.autostash {
-                return Ok(Some(look::dirty_obstacle(&planned.session, &dirty)));
+            if !dirty.is_empty() && (!self.options.autostash || self.options.merge) {
+                let mut obstacle = look::dirty_obstacle(&dirty);
+                obstacle.remedy = Some(if self.options.merge {
+                    format!("git -C {} stash", look::quoted(&worktree.path))
+                } else {
+                    format!("{} --autostash", self.options.again(&planned.session.name))
+                });
+                return Ok(Some(obstacle));
             }
             planned.dirty = dirty;
         }
-        Ok(look::base_obstacle(&planned.base_now, tip))
+        look::base_obstacle(repo, &planned.base_now, tip)
     }
 
     fn merge(
@@ -499,17 +502,13 @@ impl Stack<'_> {
             return Err(Error::refused("What it stands on moves in the same sync.")
                 .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
         }
-        if !planned.dirty.is_empty() {
-            skip(&mut planned.row, look::dirty_obstacle(&planned.session, &planned.dirty));
-            return Ok(());
-        }
         let scratch = Scratch::new(repo)?;
         match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
             Merged::Clean(_) => {
                 planned.row.outcome = Outcome::Merged;
                 planned.action = Action::Merge;
                 if let Some(why) = git_must {
-                    by_git(planned, why);
+                    by_git(planned, why)?;
                 }
             }
             Merged::Conflict(paths) => {
@@ -543,8 +542,8 @@ impl Stack<'_> {
         }
         let trunk = root.tip.as_ref().and_then(|tip| self.landed.get(&tip.id));
         may_have |= trunk.is_some_and(|landed| chain.iter().any(|(_, key)| landed.may_have(*key)));
-        // Of a base that parts from no other session here nothing is known.
-        may_have |= trunk.is_none() && planned.parent.is_some();
+        // Nothing is known of a base that parts from no other session here, or cannot be read without git.
+        may_have |= trunk.is_none();
         if !may_have {
             return Ok((all, 0));
         }
@@ -587,15 +586,21 @@ fn in_the_way(
     planned: &Planned,
 ) -> Result<Option<Obstacle>> {
     for path in touched {
-        let place = worktree.path.join(crate::git::worktrees::path_of_bytes(path));
-        if place.symlink_metadata().is_err() || planned.dirty.contains(path) {
-            continue;
-        }
-        if !repo.has_path(before, path)? && !place.is_dir() {
+        let inside = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
+        for part in inside.chain([path.as_slice()]) {
+            let part = BString::from(part);
+            let place = worktree.path.join(crate::git::worktrees::path_of_bytes(&part));
+            let Ok(found) = place.symlink_metadata() else { break };
+            let is_fine = if part == *path { planned.dirty.contains(path) } else { found.is_dir() };
+            if is_fine || repo.has_path(before, &part)? {
+                continue;
+            }
+            let what = if found.is_dir() { "directory" } else { "file" };
+            let place = look::quoted(&place);
             return Ok(Some(Obstacle::new(
                 Reason::Untracked,
-                format!("The untracked file '{path}' is in the way."),
-                format!("move '{}' aside", place.display()),
+                format!("The untracked {what} '{part}' is in the way."),
+                format!("mv -n {place} {place}~"),
             )));
         }
     }
