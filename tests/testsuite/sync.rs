@@ -827,3 +827,23 @@ fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
     assert!(!r.git("cat-file commit two").ok().text().contains("gpgsig"));
     is_sound(&r);
 }
+
+#[test]
+fn uncommitted_work_comes_back_where_git_stops_before_it_begins() {
+    let r = repo();
+    let one = session(&r, "one");
+    base_moves(&r);
+    let mine = lines(0, 12).replace("line 0\n", "first line\n");
+    one.file("d0/f0.txt", &mine).file("d1/f1.txt", "staged\n").git("add d1/f1.txt").ok();
+    // git has put the changes away by then, and knows no way back.
+    r.executable(".git/hooks/pre-rebase", "#!/bin/sh\nkill -9 $PPID\n");
+    let before = one.git("status --porcelain").ok().text();
+    for more in ["one --autostash", ""] {
+        r.git(&format!("session sync {more}"));
+        one.git("status --porcelain").ok().stdout(&before);
+        assert_eq!((one.read("d0/f0.txt"), one.read("d1/f1.txt")), (mine.clone(), "staged\n".into()));
+        assert!(!one.git("status").text().contains("rebase in progress"));
+    }
+    r.git("stash list").ok().stdout("");
+    is_sound(&r);
+}

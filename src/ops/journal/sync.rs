@@ -2,7 +2,8 @@
 //! itself the claim is held around it.
 
 use crate::error::{Context as _, Error, Result};
-use crate::git::{Edit, Repo};
+use crate::git::{Edit, Repo, Worktree};
+use crate::host::process::Command;
 use crate::ops::Context;
 use crate::ops::journal::base::{self, Advanced, BaseStep};
 use crate::ops::journal::{self, Plan};
@@ -149,6 +150,38 @@ pub fn conclude(repo: &Repo, writer: &Writer, claim: &Pending, step: &SyncStep, 
     })
 }
 
+/// Takes back what git was stopped in. A rebase that had not begun yet, and had put uncommitted changes away already,
+/// knows no way back: they come back by our hand, or go onto the stash, and what is returned says so.
+///
+/// # Errors
+/// Refused, if git knows no way back either.
+pub fn abort(worktree: &Worktree, verb: &str, git: &dyn Fn() -> Command) -> Result<Option<String>> {
+    let error = match git().args([verb, "--abort"]).run_ok() {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    let state = worktree.git_dir.join("rebase-merge");
+    if verb != "rebase" || state.join("head-name").exists() {
+        return Err(error);
+    }
+    let aside = state.join("autostash");
+    let mut said = None;
+    if let Ok(id) = std::fs::read_to_string(&aside) {
+        if git().args(["stash", "apply", "--quiet", "--index", id.trim()]).run()?.is_success() {
+            std::fs::remove_file(&aside).or_refuse(|| format!("'{}' could not be removed.", aside.display()))?;
+        } else {
+            said = Some(format!(
+                "its uncommitted changes are on the stash: `git -C {} stash apply {}` brings them back",
+                crate::ops::shell_quoted(&worktree.path.display().to_string()),
+                id.trim()
+            ));
+        }
+    }
+    // What is still put away goes onto the stash.
+    git().args(["rebase", "--quit"]).run_ok()?;
+    Ok(said)
+}
+
 /// Takes back or completes what was interrupted.
 ///
 /// # Errors
@@ -161,7 +194,7 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &SyncStep)
         let git_dir = step.unit.git_dir.as_ref().map(Path::new);
         let worktree = git_dir.and_then(|dir| repo.worktree_at_git_dir(dir)).filter(|worktree| !worktree.is_missing);
         if let Some(worktree) = worktree.filter(|worktree| worktree.operation() == Some("rebase")) {
-            repo.git_in(&worktree.path).args(["rebase", "--abort"]).run_ok()?;
+            abort(&worktree, "rebase", &|| repo.git_in(&worktree.path))?;
         }
         return match repo.ref_id(&step.unit.branch)? {
             Some(tip) if Some(tip) != step.old() => {

@@ -271,7 +271,7 @@ impl Worker<'_> {
             let paths = crate::git::status::changed_paths(&worktree.path).unwrap_or_default();
             let stopped = self.repo.worktree_at_git_dir(&worktree.git_dir).and_then(|now| now.operation());
             if stopped.is_some() {
-                git().args([verb, "--abort"]).run_ok()?;
+                planned.row.notes.extend(steps::abort(&worktree, verb, &git)?);
             }
             steps::release(self.repo, &claim)?;
             let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
