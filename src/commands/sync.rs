@@ -19,7 +19,7 @@ pub struct Args {
     /// Put them onto this branch, their base from then on
     #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "names")]
     onto: Option<String>,
-    /// Carry uncommitted changes along, where they do not collide
+    /// Carry uncommitted changes along, where the base has not changed the same files
     #[arg(long)]
     autostash: bool,
     /// Merge the base into the branch instead: for branches that others have too
@@ -57,7 +57,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let ctx = stage.context()?;
     let is_plan = args.dry_run.dry_run;
     let writer = if is_plan { None } else { Some(ctx.writer()?) };
-    if args.fetch && !is_plan {
+    if args.fetch && is_plan {
+        render::narrate("A dry run does not fetch: this is by what is here.");
+    } else if args.fetch {
         render::narrate("Fetching.");
         sync::fetch(ctx)?;
     }

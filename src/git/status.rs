@@ -52,6 +52,8 @@ pub struct ChangedPath {
     pub path: BString,
     /// As `git status --porcelain` marks it: `M.`, `.M`, `??`, `UU`, ...
     pub mark: [u8; 2],
+    /// Whether all that differs is what is checked out in a submodule: moving files does not touch that.
+    pub is_in_submodule: bool,
 }
 
 /// The paths of the worktree at `top` that are not as `HEAD` has them. Takes no lock.
@@ -72,7 +74,8 @@ pub fn changed_paths(top: &Path) -> Result<Vec<ChangedPath>> {
             _ => continue,
         };
         if let Some(path) = path {
-            changed.push(ChangedPath { path: path.into(), mark });
+            let is_submodule = record[0] == b'1' && nth_field(record, 2).is_some_and(|field| field.starts_with(b"S"));
+            changed.push(ChangedPath { path: path.into(), mark, is_in_submodule: is_submodule && mark[0] == b'.' });
         }
     }
     Ok(changed)

@@ -29,3 +29,9 @@ pub mod undo;
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, Writer, done};
 pub use context::Context;
+
+/// A text as a shell takes it for one word.
+pub fn shell_quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

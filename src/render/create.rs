@@ -64,9 +64,7 @@ pub fn outcome(outcome: &Outcome, paint: Paint, verb: &str, cwd: &Path) -> Strin
 
 /// A path as a shell takes it.
 pub fn shell_quoted(path: &Path) -> String {
-    let text = harmless(&path.display().to_string());
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    crate::ops::shell_quoted(&harmless(&path.display().to_string()))
 }
 
 #[cfg(test)]

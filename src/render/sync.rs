@@ -77,9 +77,10 @@ fn detail(row: &Row) -> String {
 pub fn next(row: &Row) -> Option<String> {
     match row.outcome {
         Outcome::Conflict if row.is_resolving => {
-            Some(format!("cd \"$(git session path {})\"; then `git rebase --continue` or `--abort`", row.name))
+            let verb = if row.is_merge { "merge" } else { "rebase" };
+            Some(format!("cd \"$(git session path {})\"; then `git {verb} --continue` or `--abort`", row.name))
         }
-        Outcome::Conflict => Some(format!("git session sync {} --resolve", row.name)),
+        Outcome::Conflict => Some(format!("{} --resolve", row.again)),
         _ => row.obstacle.as_ref()?.remedy.clone(),
     }
 }

@@ -110,6 +110,7 @@ pub fn done(done: &Undone, stranded: Option<&Path>, paint: Paint) -> String {
             "restored" => format!("Restored {name}.\n"),
             "renamed" => format!("Renamed it to {name} again.\n"),
             "moved" => format!("Moved {name} back.\n"),
+            "put-back" => format!("Put {name} back to where it was before that sync.\n"),
             _ => format!("Set the facts of {name} back.\n"),
         });
         if let Some(path) = outcome.worktree.as_ref().filter(|_| *word != "changed") {

@@ -411,12 +411,12 @@ fn uncommitted_work_is_carried_where_it_does_not_collide() {
     base_moves(&r);
     let rows = sync(&r, "--autostash");
     assert_eq!(row(&rows, "apart")["outcome"], "rebased");
-    assert_eq!(row(&rows, "same-file")["outcome"], "rebased");
+    assert_eq!(row(&rows, "same-file")["reason"], "dirty");
     assert_eq!(row(&rows, "collides")["reason"], "dirty");
     let apart = r.session("apart");
     apart.git("status --porcelain").ok().stdout("M  d1/f1.txt\n M d2/f2.txt\n?? untracked.txt\n");
     assert_eq!((apart.read("d2/f2.txt"), apart.read("d1/f1.txt")), ("dirty\n".into(), "staged\n".into()));
-    assert_eq!(r.session("same-file").read("d0/f0.txt"), far.replace("line 11", "last line"));
+    assert_eq!(r.session("same-file").read("d0/f0.txt"), far);
     assert_eq!(r.session("collides").read("d0/f0.txt"), near);
     r.git("stash list").ok().stdout("");
     is_sound(&r);
@@ -467,8 +467,8 @@ fn hooks_that_git_would_run_run() {
     assert_eq!(r.in_dir(r.root()).read("ran"), "rebase\n");
     r.executable(".git/hooks/pre-rebase", "#!/bin/sh\nexit 1\n");
     r.file("more.txt", "m\n").commit("more");
-    let rows = rows(r.git("session sync --json").code(1));
-    assert_eq!(row(&rows, "one")["outcome"], "failed");
+    let rows = rows(r.git("session sync --json").ok());
+    assert_eq!(row(&rows, "one")["reason"], "hook");
     assert_eq!(r.rev("one"), expected);
     is_sound(&r);
 }
@@ -577,4 +577,269 @@ fn sixteen_at_once_move_each_session_once() {
         r.session(&name).git("status --porcelain").ok().stdout("");
     }
     is_sound(&r);
+}
+
+/// A commit of a tree on `HEAD`, with these bytes for message.
+fn commit_with(s: &Sandbox, file: &str, author: &[u8], message: &[u8]) {
+    s.file(file, "x\n").git("add --all").ok();
+    let (tree, head) = (s.git("write-tree").ok().text(), s.rev("HEAD"));
+    let mut bytes = format!("tree {}\nparent {head}\nauthor ", tree.trim_end()).into_bytes();
+    bytes.extend_from_slice(author);
+    bytes.extend_from_slice(b" <a@x> 1600000000 +0230\ncommitter C <c@x> 1600000000 +0000\n\n");
+    bytes.extend_from_slice(message);
+    let place = s.root().join("commit-object");
+    std::fs::write(&place, bytes).expect("a file");
+    let id = s.git_args(["hash-object", "-t", "commit", "-w", "--literally", &place.to_string_lossy()]).ok().text();
+    s.git(&format!("reset --quiet --hard {}", id.trim_end())).ok();
+}
+
+#[test]
+fn messages_in_no_encoding_come_out_as_git_writes_them() {
+    let r = repo();
+    let messages: [&[u8]; 9] = [
+        b"caf\xe9 au lait\n",
+        b"overlong \xc0\xaf, surrogate \xed\xa0\x80, none \xef\xbf\xbe \xef\xb7\x90, cut \xe2\x82",
+        b"\n\nblank lines first\n",
+        b" \t\n\r\n  indented\n",
+        b"",
+        b"\n \n",
+        b"no end",
+        b"subject\n# no comment\n\n\ntrailing  \n\n\n",
+        "naïve — 名\r\n\r\nbody\r\n".as_bytes(),
+    ];
+    for (n, message) in messages.iter().enumerate() {
+        r.git(&format!("session create m{n}")).ok();
+        commit_with(&r.session(&format!("m{n}")), &format!("m{n}.txt"), if n == 2 { b"J\xe9" } else { b"A" }, message);
+    }
+    base_moves(&r);
+    let expected: Vec<String> =
+        (0..messages.len()).map(|n| rebased(&r, &format!("m{n}"), "main").expect("no conflict")).collect();
+    sync(&r, "");
+    for (n, expected) in expected.iter().enumerate() {
+        assert_eq!(r.rev(&format!("m{n}")), *expected, "{:?}", messages[n].escape_ascii().to_string());
+    }
+    is_sound(&r);
+}
+
+#[test]
+fn a_base_that_was_put_back_or_is_another_one_leaves_nothing_of_itself() {
+    let r = repo();
+    let low = session(&r, "low");
+    low.file("low-2.txt", "l\n").commit("second of low");
+    for name in ["high", "moved", "plain"] {
+        low.git(&format!("session create {name} --stack")).ok();
+        r.session(name).file(format!("{name}.txt"), "h\n").commit(&format!("work of {name}"));
+    }
+    let merging = r.session("plain");
+    merging.git("switch --quiet -c side HEAD~1").ok();
+    merging.file("side.txt", "s\n").commit("side");
+    merging.git("switch --quiet plain").ok();
+    merging.git("merge --quiet --no-edit side").ok();
+    assert_eq!(row(&sync(&r, ""), "plain")["outcome"], "up-to-date", "its own merge is none of this");
+    // The trunk has not moved, and yet it is another base.
+    r.unchanged_by(|r| assert_eq!(row(&sync(r, "moved --onto main -n"), "moved")["replayed"], 1));
+    assert_eq!(row(&sync(&r, "moved --onto main"), "moved")["outcome"], "rebased");
+    assert_eq!(r.git("log --format=%s main..moved").ok().text(), "work of moved\n");
+    assert!(!r.session("moved").path("low.txt").exists());
+    r.git("session undo --yes").ok();
+    assert_eq!(r.git("log --format=%s main..moved").ok().text(), "work of moved\nsecond of low\nwork of low\n");
+    // The parent takes a commit back, as `git rebase --fork-point` sees it.
+    low.git("reset --quiet --hard HEAD~1").ok();
+    assert_eq!(row(&sync(&r, "high"), "high")["outcome"], "rebased");
+    assert_eq!(r.git("log --format=%s main..high").ok().text(), "work of high\nwork of low\n");
+    assert_eq!(row(&sync(&r, "high"), "high")["outcome"], "up-to-date");
+    is_sound(&r);
+}
+
+#[test]
+fn another_base_is_remembered_whatever_becomes_of_the_branch() {
+    let r = repo();
+    r.git("switch --quiet -c dev").ok();
+    r.file("d0/f0.txt", lines(0, 12).replace("line 11", "of dev")).commit("dev");
+    r.git("switch --quiet main").ok();
+    r.git("branch same main").ok();
+    session(&r, "there");
+    let one = session(&r, "one");
+    one.file("d0/f0.txt", lines(0, 12).replace("line 11", "mine")).commit("mine");
+    let base = |name: &str| {
+        let record = r.git(&format!("show refs/sessions/{name}:session.toml")).ok().text();
+        record.lines().find(|line| line.starts_with("ref = ")).expect("a base").to_owned()
+    };
+    r.git("session sync there --onto same -n").ok();
+    assert_eq!(base("there"), "ref = \"refs/heads/main\"");
+    r.git("session sync there --onto same").ok().stdout_contains("its base is 'same' from now on");
+    assert_eq!(base("there"), "ref = \"refs/heads/same\"");
+    r.git("session sync one --onto dev").code(3).stdout_contains("git session sync one --onto dev --resolve");
+    assert_eq!(base("one"), "ref = \"refs/heads/main\"");
+    r.git("session sync one --onto dev --resolve").code(3).stdout_contains("git rebase --continue");
+    one.git("rebase --abort").ok();
+    r.git("session sync one --resolve").code(3);
+    one.file("d0/f0.txt", "resolved\n").git("add --all").ok();
+    one.env("GIT_EDITOR", ":").git("rebase --continue").ok();
+    base_moves(&r);
+    assert_eq!(row(&sync(&r, "one"), "one")["outcome"], "up-to-date");
+    assert_eq!(r.git("log --format=%s dev..one").ok().text(), "mine\nwork of one\n");
+    is_sound(&r);
+}
+
+#[test]
+fn what_helps_is_what_was_asked_for_and_can_be_typed() {
+    let r = repo();
+    let one = session(&r, "one");
+    one.file("d0/f0.txt", "one\n").commit("one");
+    for name in ["folder", "below", "overlooked", "bare"] {
+        session(&r, name);
+    }
+    r.session("folder").file("deep/a/b.txt", "mine\n");
+    r.session("below").file("new-in-base.txt/mine", "mine\n");
+    r.session("overlooked").git("update-index --assume-unchanged d0/f0.txt").ok();
+    r.session("overlooked").file("d0/f0.txt", "local\n");
+    r.git("branch away main").ok();
+    r.git("session adopt away --no-worktree").ok();
+    let bare = r.session("bare");
+    bare.env("GIT_COMMITTER_NAME", "x").git_args([
+        "-c",
+        "i18n.commitEncoding=latin1",
+        "commit",
+        "--amend",
+        "-m",
+        "x é",
+    ]);
+    bare.git("switch --quiet --detach").ok();
+    r.git("branch unhoused bare").ok();
+    r.git("session adopt unhoused --no-worktree").ok();
+    bare.git("switch --quiet bare").ok();
+    r.file("deep/a", "a file\n");
+    base_moves(&r);
+    let rows = rows(&r.git("session sync --json"));
+    for (name, sentence) in [
+        ("folder", "The untracked directory 'deep/a' is in the way."),
+        ("below", "The untracked directory 'new-in-base.txt' is in the way."),
+    ] {
+        let row = row(&rows, name);
+        assert_eq!(row["reason"], "untracked", "{row}");
+        let shown = r.git(&format!("session sync {name}"));
+        shown.code(1).stdout_contains(sentence);
+        let remedy = row["remedy"].as_str().expect("a remedy");
+        assert!(std::process::Command::new("sh").args(["-c", remedy]).status().expect("sh").success(), "{remedy}");
+        r.git(&format!("session sync {name}")).ok();
+    }
+    assert_eq!(r.session("folder").read("deep/a~/b.txt"), "mine\n");
+    assert_eq!(row(&rows, "overlooked")["reason"], "dirty");
+    assert_eq!(r.session("overlooked").read("d0/f0.txt"), "local\n");
+    let remedy = row(&rows, "overlooked")["remedy"].as_str().expect("a remedy").to_owned();
+    assert!(std::process::Command::new("sh").args(["-c", &remedy]).status().expect("sh").success(), "{remedy}");
+    r.git("session sync overlooked").code(1).stdout_contains("uncommitted changes");
+    r.git("session sync unhoused")
+        .code(1)
+        .stdout_contains("it has no worktree")
+        .stdout_contains("session adopt unhoused");
+    r.git("session sync one --merge").code(3).stdout_contains("git session sync one --merge --resolve");
+    r.git("session sync one --merge --resolve").code(3).stdout_contains("git merge --continue");
+    one.git("merge --abort").ok();
+    one.file("d1/f1.txt", "dirty\n");
+    r.git("session sync one --merge").code(1).stdout_contains(" stash\n");
+    is_sound(&r);
+}
+
+#[test]
+fn a_hook_that_says_no_has_its_own_reason() {
+    use std::os::unix::fs::PermissionsExt;
+    let r = repo();
+    session(&r, "one");
+    base_moves(&r);
+    let hook = r.path(".git/hooks/pre-rebase");
+    std::fs::create_dir_all(hook.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&hook, "#!/bin/sh\necho not on a Friday >&2\nexit 1\n").expect("a hook");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let before = r.rev("one");
+    let rows = sync(&r, "");
+    let row = row(&rows, "one");
+    assert_eq!((&row["outcome"], &row["reason"]), (&"skipped".into(), &"hook".into()), "{row}");
+    assert!(row["remedy"].as_str().is_some_and(|remedy| remedy.ends_with("rebase main")), "{row}");
+    r.git("session sync one").code(1).stdout_contains("not on a Friday");
+    assert_eq!(r.rev("one"), before);
+    is_sound(&r);
+}
+
+#[test]
+fn a_submodule_that_did_not_follow_is_in_nobody_s_way() {
+    let r = repo();
+    let inner = r.in_dir(r.root().join("inner"));
+    std::fs::create_dir(inner.here()).expect("a folder");
+    inner.git("init --quiet").ok();
+    for n in 0..3 {
+        inner.file("inner.txt", format!("{n}\n")).commit(&format!("inner {n}"));
+    }
+    r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
+    let r = r.commit("a submodule");
+    let one = session(&r, "one");
+    one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
+    for n in 1..3 {
+        r.in_dir(r.path("sub")).git(&format!("checkout --quiet {}", inner.rev(&format!("HEAD~{n}")))).ok();
+        r.commit(&format!("bump {n}"));
+        assert_eq!(row(&sync(&r, ""), "one")["outcome"], "rebased");
+        one.git("status --porcelain").ok().stdout(" M sub\n");
+    }
+    r.git("session undo --yes").ok().stdout_contains("before that sync");
+    is_sound(&r);
+}
+
+#[test]
+fn what_is_not_here_of_the_base_stops_no_other() {
+    let r = repo();
+    base_moves(&r);
+    let url = format!("file://{}", r.here().display());
+    r.git_args(["clone", "--quiet", "--depth", "1", &url, "../shallow"]).ok();
+    let shallow = r.in_dir(r.root().join("shallow"));
+    session(&shallow, "one");
+    for n in 0..3 {
+        r.file("base.txt", format!("{n}\n")).commit(&format!("base {n}"));
+    }
+    shallow.git("session sync --fetch").ok();
+    shallow.git("fetch --quiet --depth 1").ok();
+    shallow.git("session create two --base origin/main").ok();
+    let before = shallow.rev("one");
+    let run = shallow.git("session sync --json");
+    let rows = rows(&run);
+    assert_eq!(row(&rows, "two")["outcome"], "up-to-date");
+    assert!(["failed", "skipped"].iter().any(|word| row(&rows, "one")["outcome"] == *word), "{rows:?}");
+    assert_eq!(shallow.rev("one"), before);
+}
+
+#[test]
+fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
+    use std::os::unix::fs::PermissionsExt;
+    let r = repo();
+    r.git("config extensions.worktreeConfig true").ok();
+    let one = session(&r, "one");
+    session(&r, "two");
+    let program = r.root().join("sign");
+    let script = "#!/bin/sh\ncat >/dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho signature\n";
+    std::fs::write(&program, script).expect("a script");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    one.git("config --worktree commit.gpgSign true").ok();
+    one.git_args(["config", "--worktree", "gpg.program", &program.to_string_lossy()]).ok();
+    base_moves(&r);
+    let rows = sync(&r, "");
+    assert!(rows.iter().all(|row| row["outcome"] == "rebased"), "{rows:?}");
+    assert!(r.git("cat-file commit one").ok().text().contains("gpgsig signature"));
+    assert!(!r.git("cat-file commit two").ok().text().contains("gpgsig"));
+    is_sound(&r);
+}
+
+#[test]
+fn uncommitted_work_stays_where_git_has_to_do_it() {
+    let r = repo();
+    let one = session(&r, "one");
+    base_moves(&r);
+    one.file("d1/f1.txt", "staged\n").git("add d1/f1.txt").ok();
+    one.file("d2/f2.txt", "changed\n");
+    r.executable(".git/hooks/post-rewrite", "#!/bin/sh\nexit 0\n");
+    let before = (r.rev("one"), one.git("status --porcelain").ok().text());
+    let run = r.git("session sync one --autostash --json");
+    run.code(1);
+    assert_eq!(row(&rows(&run), "one")["reason"], "dirty");
+    assert_eq!((r.rev("one"), one.git("status --porcelain").ok().text()), before);
+    r.git("stash list").ok().stdout("");
 }

@@ -15,11 +15,9 @@ pub use own::{Own, Question};
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::config::Identity;
-use crate::git::worktrees::{Worktree, path_of_bytes};
-use crate::host::copy::Kind;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
-use gix::objs::tree::{EntryKind, EntryMode};
+use gix::objs::tree::EntryMode;
 use oracle::{Oracle, Verdict};
 use pick::Picked;
 use std::collections::{HashMap, HashSet};
@@ -132,6 +130,8 @@ impl Replayer {
             }
             if raw.has_encoding {
                 inexact = Some("a commit message has an encoding of its own");
+            } else if raw.message.contains(&0) {
+                inexact = Some("a commit message has a zero byte");
             }
             let commit = raw.onto(tree, head, identity);
             let written = self.repo.inner.objects_write_commit(&commit)?;
@@ -181,56 +181,6 @@ impl Replayer {
             std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Oracle::new(&self.repo, onto)?),
         };
         oracle.merge(&mut self.repo, base, ours, theirs)
-    }
-
-    /// The tree of a merge of three trees, or the paths that collide.
-    ///
-    /// # Errors
-    /// Refused, if something cannot be read.
-    pub fn merge_trees(
-        &mut self,
-        onto: ObjectId,
-        base: ObjectId,
-        ours: ObjectId,
-        theirs: ObjectId,
-    ) -> Result<std::result::Result<ObjectId, Vec<Stages>>> {
-        Ok(match self.pick(onto, base, ours, theirs)? {
-            Verdict::Clean(tree) => Ok(tree),
-            Verdict::Conflict(files) => Err(files),
-        })
-    }
-
-    /// The tree `base` with the files that a worktree has at `paths`, in memory; none where one of them is no plain file
-    /// or link, or may be converted on its way into the repository.
-    ///
-    /// # Errors
-    /// Refused, if something cannot be read.
-    pub fn with_files_of(
-        &mut self,
-        worktree: &Worktree,
-        base: ObjectId,
-        paths: &[BString],
-    ) -> Result<Option<ObjectId>> {
-        let failed = || "A tree could not be written.";
-        if self.repo.conversion_is_configured()? {
-            return Ok(None);
-        }
-        let mut editor = self.repo.inner.edit_tree(base).or_refuse(failed)?;
-        for path in paths {
-            let place = worktree.path.join(path_of_bytes(path));
-            let Some(side) = self.repo.side_at(&place)? else { return Ok(None) };
-            let (kind, bytes) = match side.kind {
-                Kind::Symlink => {
-                    let target = std::fs::read_link(&place).or_refuse(failed)?;
-                    (EntryKind::Link, crate::git::worktrees::bytes_of_path(&target))
-                }
-                Kind::File => (EntryKind::Blob, std::fs::read(&place).or_refuse(failed)?),
-                Kind::Executable => (EntryKind::BlobExecutable, std::fs::read(&place).or_refuse(failed)?),
-            };
-            let id = self.repo.write_blob(&bytes)?;
-            editor.upsert(path.as_bstr(), kind, id).or_refuse(failed)?;
-        }
-        Ok(Some(editor.write().or_refuse(failed)?.detach()))
     }
 
     /// The bytes of a blob that a verdict names.
@@ -291,7 +241,7 @@ impl Repo {
         Ok(editor.write().or_refuse(failed)?.detach())
     }
 
-    fn entry_at(&self, tree: ObjectId, path: &BString) -> Result<Option<(EntryMode, ObjectId)>> {
+    pub(super) fn entry_at(&self, tree: ObjectId, path: &BString) -> Result<Option<(EntryMode, ObjectId)>> {
         let unreadable = || format!("The tree {tree} could not be read.");
         let tree = self.inner.find_tree(tree).or_refuse(unreadable)?;
         let found = tree.lookup_entry(path.split(|byte| *byte == b'/')).or_refuse(unreadable)?;
@@ -329,15 +279,52 @@ impl<'a> Raw<'a> {
         Some(Raw { tree: tree?, parents, author: author?, has_encoding, message })
     }
 
-    /// The commit that git makes of it on another parent: author and message as they are, signatures dropped.
+    /// The commit that git makes of it on another parent: author and message as they are, blank lines at the beginning and
+    /// signatures dropped.
     fn onto(&self, tree: ObjectId, parent: ObjectId, identity: &Identity) -> Vec<u8> {
         let mut commit = format!("tree {tree}\nparent {parent}\nauthor ").into_bytes();
         commit.extend_from_slice(self.author);
         commit.extend_from_slice(b"\ncommitter ");
         commit.extend_from_slice(&identity.line());
         commit.extend_from_slice(b"\n\n");
-        commit.extend_from_slice(self.message);
-        commit
+        commit.extend_from_slice(without_blank_lines(self.message));
+        in_utf8(commit)
+    }
+}
+
+/// Without the blank lines at the beginning.
+fn without_blank_lines(message: &[u8]) -> &[u8] {
+    let is_blank = |line: &[u8]| line.iter().all(|byte| b" \t\r\n".contains(byte));
+    let mut rest = message;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        if !is_blank(&rest[..end]) {
+            break;
+        }
+        rest = &rest[end..];
+    }
+    rest
+}
+
+/// As git writes a commit without an encoding: each byte that is no UTF-8, or belongs to what is no character, is taken
+/// for Latin-1.
+fn in_utf8(commit: Vec<u8>) -> Vec<u8> {
+    let is_no_character = |c: char| {
+        let code = u32::from(c);
+        code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code)
+    };
+    let mut text = Vec::with_capacity(commit.len());
+    let mut rest = commit.as_slice();
+    loop {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(valid) => valid,
+            Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        let good = valid.char_indices().find(|(_, c)| is_no_character(*c)).map_or(valid.len(), |(at, _)| at);
+        text.extend_from_slice(&rest[..good]);
+        let Some(byte) = rest.get(good) else { return text };
+        text.extend_from_slice(&[0xc0 + (byte >> 6), 0x80 + (byte & 0x3f)]);
+        rest = &rest[good + 1..];
     }
 }
 

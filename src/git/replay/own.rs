@@ -29,11 +29,14 @@ pub enum Own {
         commits: Vec<(ObjectId, Key)>,
         /// The newest commit of the chain's history that is the base's or the fork's.
         below: ObjectId,
-        /// Whether the base tip is in the branch all the same.
+        /// Whether the base tip is in the branch all the same, and nothing below the fork that the base has no more.
         is_current: bool,
     },
-    /// A merge or a beginning is among them: git has to list them.
-    Mixed,
+    /// A merge or a beginning is among them: git has to list them. Whether it is current all the same.
+    Mixed {
+        /// As of a chain.
+        is_current: bool,
+    },
     /// There is no history in common.
     Unrelated,
 }
@@ -50,15 +53,19 @@ impl Repo {
             Ok(self.inner.merge_base(a, b).or_refuse(unreadable)?.map(gix::Id::detach))
         };
         let Some(base) = meet(tip, base_tip)? else { return Ok(Own::Unrelated) };
-        let is_current = base == base_tip;
+        let fork = fork.filter(|fork| *fork != base && self.has_object(*fork));
+        // A base that was put back, or is another one now: what the branch has below its fork is foreign to it.
+        let is_foreign =
+            |fork| -> Result<bool> { Ok(meet(tip, fork)? == Some(fork) && meet(base_tip, fork)? != Some(fork)) };
+        let is_current = base == base_tip && !fork.map_or(Ok(false), is_foreign)?;
         if is_current && !wants_chain {
             return Ok(Own::UpToDate);
         }
-        if base == tip && !is_current {
+        if base == tip && base != base_tip {
             return Ok(Own::Behind);
         }
         let mut stops = vec![base];
-        if let Some(fork) = fork.filter(|fork| *fork != base && self.has_object(*fork)) {
+        if let Some(fork) = fork {
             stops.extend(meet(tip, fork)?);
         }
         let mut commits = Vec::new();
@@ -66,7 +73,7 @@ impl Repo {
         while !stops.contains(&at) {
             let commit = self.inner.find_commit(at).or_refuse(unreadable)?;
             let parents: Vec<ObjectId> = commit.parent_ids().map(gix::Id::detach).collect();
-            let [parent] = parents.as_slice() else { return Ok(Own::Mixed) };
+            let [parent] = parents.as_slice() else { return Ok(Own::Mixed { is_current }) };
             commits.push((at, self.change_key(at)?));
             at = *parent;
         }

@@ -266,6 +266,16 @@ impl Repo {
     }
 }
 
+impl Repo {
+    /// Whether a tree has anything at a path.
+    ///
+    /// # Errors
+    /// Refused, if the tree cannot be read.
+    pub fn has_path(&self, tree: ObjectId, path: &BString) -> Result<bool> {
+        Ok(self.entry_at(tree, path)?.is_some())
+    }
+}
+
 /// What is left of a tree's bytes: entries of a mode, a blank, a name, a zero byte and an id each.
 struct Entries<'a> {
     rest: &'a [u8],

@@ -100,7 +100,7 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let changed = status::changed_paths(&worktree.path)?;
     let mut in_the_way: Vec<String> = changed
         .iter()
-        .filter(|change| touched.iter().any(|path| meets(path, &change.path)))
+        .filter(|change| !change.is_in_submodule && touched.iter().any(|path| meets(path, &change.path)))
         .map(|change| String::from_utf8_lossy(&change.path).into_owned())
         .collect();
     // git overwrites ignored files; they are in no commit, so they stay.

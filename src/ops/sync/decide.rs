@@ -45,7 +45,8 @@ impl Stack<'_> {
                 }
             }
         }
-        let is_current = matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. });
+        let is_current =
+            matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
         if is_current && !parent_moves {
             return Ok(());
         }
@@ -60,10 +61,6 @@ impl Stack<'_> {
             }
         }
         let git_must = look::git_must(replayer.repo(), planned.worktree.as_ref(), self.options)?;
-        if git_must.is_some() && planned.worktree.is_none() {
-            return Err(Error::refused("git has to rebase it, and it has no worktree.")
-                .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
-        }
         if parent_moves {
             let moved = parent.and_then(|parent| parent.row.to);
             match moved {
@@ -75,8 +72,7 @@ impl Stack<'_> {
                 None => {
                     planned.row.outcome = Outcome::Rebased;
                     planned.row.onto = None;
-                    by_git(planned, "what it stands on is rebased by git");
-                    return Ok(());
+                    return by_git(planned, "what it stands on is rebased by git");
                 }
             }
         }
@@ -100,21 +96,16 @@ impl Stack<'_> {
                 continue;
             }
             if self.options.rebase_merges {
-                if planned.worktree.is_none() {
-                    return Err(Error::refused("git has to replay its merges, and it has no worktree.")
-                        .hint(format!("`git session adopt {}` gives it one.", planned.session.name)));
-                }
                 planned.row.outcome = Outcome::Rebased;
                 planned.row.replayed = own.len();
-                by_git(planned, "there are merges among its commits");
-                return Ok(());
+                return by_git(planned, "there are merges among its commits");
             }
             skip(
                 &mut planned.row,
                 Obstacle::new(
                     Reason::MergeCommits,
                     "There are merge commits among its own.",
-                    format!("git session sync {} --rebase-merges", planned.session.name),
+                    format!("{} --rebase-merges", self.options.again(&planned.session.name)),
                 ),
             );
             return Ok(());
@@ -146,7 +137,10 @@ impl Stack<'_> {
                 (tip, rewritten, inexact)
             }
         };
-        let is_forward = row.replayed == 0 && row.dropped == 0 && planned.parent.is_none();
+        let is_forward = row.replayed == 0
+            && row.dropped == 0
+            && planned.parent.is_none()
+            && replayer.repo().is_ancestor(question.tip, to)?;
         row.outcome = if is_forward { Outcome::FastForwarded } else { Outcome::Rebased };
         row.to = Some(to);
         planned.action = Action::Move { to, rewritten };
@@ -163,7 +157,7 @@ impl Stack<'_> {
         let mut overlap = Vec::new();
         if let Some(worktree) = &planned.worktree {
             let touched = repo.changed_between_trees(before, after)?;
-            if let Some(obstacle) = in_the_way(worktree, &touched, planned) {
+            if let Some(obstacle) = in_the_way(repo, worktree, before, &touched, planned)? {
                 skip(&mut planned.row, obstacle);
                 planned.row.to = None;
                 planned.action = Action::Nothing;
@@ -172,23 +166,13 @@ impl Stack<'_> {
             let dirty: HashSet<&BString> = planned.dirty.iter().collect();
             overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
         }
-        if !overlap.is_empty() {
-            if !carries(replayer, planned, question, before, after, &overlap)? {
-                let mut obstacle = look::dirty_obstacle(&planned.session, &planned.dirty);
-                obstacle.sentence = format!("Uncommitted changes collide with the base: '{}'.", overlap[0]);
-                obstacle.remedy =
-                    planned.worktree.as_ref().map(|tree| format!("git -C {} commit", tree.path.display()));
-                skip(&mut planned.row, obstacle);
-                planned.row.to = None;
-                planned.action = Action::Nothing;
-                return Ok(());
-            }
-            planned.row.to = None;
-            by_git(planned, "uncommitted changes are merged");
+        if let Some(path) = overlap.first() {
+            let sentence = format!("The base has changed a file too that has uncommitted changes: '{path}'.");
+            leave_dirty(planned, sentence);
+            return Ok(());
         }
         if let Some(why) = git_must.or(inexact) {
-            planned.row.to = None;
-            by_git(planned, why);
+            by_git(planned, why)?;
         }
         Ok(())
     }
@@ -196,12 +180,18 @@ impl Stack<'_> {
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
         if let Some(worktree) = &planned.worktree {
             let dirty = look::dirty_paths(repo, worktree, head)?;
-            if !dirty.is_empty() && !self.options.autostash {
-                return Ok(Some(look::dirty_obstacle(&planned.session, &dirty)));
+            if !dirty.is_empty() && (!self.options.autostash || self.options.merge) {
+                let mut obstacle = look::dirty_obstacle(&dirty);
+                obstacle.remedy = Some(if self.options.merge {
+                    format!("git -C {} stash", look::quoted(&worktree.path))
+                } else {
+                    format!("{} --autostash", self.options.again(&planned.session.name))
+                });
+                return Ok(Some(obstacle));
             }
             planned.dirty = dirty;
         }
-        Ok(look::base_obstacle(&planned.base_now, tip))
+        look::base_obstacle(repo, &planned.base_now, tip)
     }
 
     fn merge(
@@ -211,14 +201,13 @@ impl Stack<'_> {
         question: Question,
         git_must: Option<&'static str>,
     ) -> Result<()> {
+        if repo.is_ancestor(question.base_tip, question.tip)? {
+            return Ok(());
+        }
         let name = &planned.session.name;
         if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
             return Err(Error::refused("What it stands on moves in the same sync.")
                 .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
-        }
-        if !planned.dirty.is_empty() {
-            skip(&mut planned.row, look::dirty_obstacle(&planned.session, &planned.dirty));
-            return Ok(());
         }
         let scratch = Scratch::new(repo)?;
         match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
@@ -226,7 +215,7 @@ impl Stack<'_> {
                 planned.row.outcome = Outcome::Merged;
                 planned.action = Action::Merge;
                 if let Some(why) = git_must {
-                    by_git(planned, why);
+                    by_git(planned, why)?;
                 }
             }
             Merged::Conflict(paths) => {
@@ -264,8 +253,8 @@ impl Stack<'_> {
                 may_have = may_have || landed.may_have(repo, *key, *id)?;
             }
         }
-        // Of a base that parts from no other session here nothing is known.
-        may_have |= trunk.is_none() && planned.parent.is_some();
+        // Nothing is known of a base that parts from no other session here, or cannot be read without git.
+        may_have |= trunk.is_none();
         if !may_have {
             return Ok((all, 0));
         }
@@ -299,33 +288,34 @@ impl Stack<'_> {
     }
 }
 
-/// An untracked file where the new tip has one.
-fn in_the_way(worktree: &Worktree, touched: &[(BString, bool)], planned: &Planned) -> Option<Obstacle> {
-    for (path, _) in touched.iter().filter(|(path, was_there)| !was_there && !planned.dirty.contains(path)) {
-        let place = worktree.path.join(crate::git::worktrees::path_of_bytes(path));
-        if place.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
-            return Some(Obstacle::new(
+/// An untracked file where the new tip has one, or a directory, or a file where it has a directory.
+fn in_the_way(
+    repo: &Repo,
+    worktree: &Worktree,
+    before: ObjectId,
+    touched: &[(BString, bool)],
+    planned: &Planned,
+) -> Result<Option<Obstacle>> {
+    for (path, _) in touched.iter().filter(|(_, was_there)| !was_there) {
+        let inside = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
+        for part in inside.chain([path.as_slice()]) {
+            let part = BString::from(part);
+            let place = worktree.path.join(crate::git::worktrees::path_of_bytes(&part));
+            let Ok(found) = place.symlink_metadata() else { break };
+            let is_fine = if part == *path { planned.dirty.contains(path) } else { found.is_dir() };
+            if is_fine || repo.has_path(before, &part)? {
+                continue;
+            }
+            let what = if found.is_dir() { "directory" } else { "file" };
+            let place = look::quoted(&place);
+            return Ok(Some(Obstacle::new(
                 Reason::Untracked,
-                format!("The untracked file '{path}' is in the way."),
-                format!("move '{}' aside", place.display()),
-            ));
+                format!("The untracked {what} '{part}' is in the way."),
+                format!("mv -n {place} {place}~"),
+            )));
         }
     }
-    None
-}
-
-/// Whether uncommitted changes of files that the base changed too merge cleanly.
-fn carries(
-    replayer: &mut Replayer,
-    planned: &Planned,
-    question: Question,
-    before: ObjectId,
-    after: ObjectId,
-    paths: &[BString],
-) -> Result<bool> {
-    let Some(worktree) = &planned.worktree else { return Ok(false) };
-    let Some(tree) = replayer.with_files_of(worktree, before, paths)? else { return Ok(false) };
-    Ok(replayer.merge_trees(question.base_tip, before, after, tree)?.is_ok())
+    Ok(None)
 }
 
 pub(super) fn skip(row: &mut Row, obstacle: Obstacle) {
@@ -342,8 +332,26 @@ pub(super) fn fail(planned: &mut Planned, error: &Error) {
 }
 
 /// git does it, and the row says why.
-fn by_git(planned: &mut Planned, why: &str) {
+fn by_git(planned: &mut Planned, why: &str) -> Result<()> {
+    if planned.worktree.is_none() {
+        return Err(Error::refused(format!("git has to do it ({why}), and it has no worktree."))
+            .hint(format!("git session adopt {}", planned.session.name)));
+    }
+    if !planned.dirty.is_empty() {
+        let sentence = format!("git has to do it ({why}), and would put uncommitted changes aside meanwhile.");
+        leave_dirty(planned, sentence);
+        return Ok(());
+    }
     planned.action = Action::ByGit;
     planned.row.to = None;
     planned.row.notes.push(format!("by git: {why}"));
+    Ok(())
+}
+
+/// A session whose uncommitted changes cannot be carried stays as it is.
+fn leave_dirty(planned: &mut Planned, sentence: String) {
+    let remedy = planned.worktree.as_ref().map(|tree| format!("git -C {} commit --all", look::quoted(&tree.path)));
+    planned.row.to = None;
+    planned.action = Action::Nothing;
+    skip(&mut planned.row, Obstacle { reason: Some(Reason::Dirty), sentence, remedy });
 }

@@ -9,7 +9,7 @@ use crate::ops::base::short_name;
 use crate::ops::journal;
 use crate::ops::journal::base::{Advanced, BaseStep};
 use crate::ops::journal::sync::{self as steps, SyncStep};
-use crate::session::ObjectId;
+use crate::session::{EventKind, ObjectId};
 use crate::store::Writer;
 use crate::store::pending::Pending;
 use std::sync::Mutex;
@@ -121,6 +121,9 @@ impl Worker<'_> {
                 if self.options.resolve && planned.row.outcome == Outcome::Conflict {
                     self.resolve(planned, parent);
                     continue;
+                }
+                if planned.row.outcome == Outcome::UpToDate {
+                    self.set_base(planned, true);
                 }
                 if !planned.row.outcome.moves() {
                     continue;
@@ -279,7 +282,20 @@ impl Worker<'_> {
             let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
             let collisions: Vec<_> = paths.into_iter().filter(|change| is_unmerged(change.mark)).collect();
             if collisions.is_empty() {
-                return Err(Error::refused("A hook or git itself said no.").because(output.stderr));
+                // What git says last is what came of it; its reason is before that.
+                let text = output.stderr.trim().lines().next().unwrap_or("no reason was given").to_owned();
+                let onto = if self.options.merge { onto.to_string() } else { planned.row.onto_name.clone() };
+                planned.row.outcome = Outcome::Skipped;
+                planned.row.obstacle = Some(Obstacle::new(
+                    Reason::Hook,
+                    format!("A hook or git itself said no: {text}"),
+                    format!(
+                        "git -C {} {verb} {}",
+                        super::look::quoted(&worktree.path),
+                        crate::ops::shell_quoted(&onto)
+                    ),
+                ));
+                return Ok(());
             }
             planned.row.outcome = Outcome::Conflict;
             planned.row.collisions =
@@ -289,6 +305,28 @@ impl Worker<'_> {
         let tip = self.repo.ref_id(&branch)?.ok_or_else(|| Error::bug("The branch is gone after a rebase."))?;
         planned.row.to = Some(tip);
         steps::conclude(self.repo, self.writer, &claim, &step, tip)
+    }
+
+    /// Another base where the branch does not move by our hand: with the fork that goes with it, or the one that it has.
+    fn set_base(&self, planned: &mut Planned, has_moved: bool) {
+        let Some(base) = &planned.new_base else { return };
+        let session = &planned.session;
+        let appended = self.writer.append(self.repo, &session.name, session.id(), |before, record| {
+            if (&record.base.reference, &record.base.parent) == (&base.reference, &base.parent) {
+                return Ok(None);
+            }
+            let fork = if has_moved { base.fork.clone() } else { record.base.fork.clone() };
+            record.base.clone_from(base);
+            record.base.fork = fork;
+            let mut event = self.writer.event(&before.name, EventKind::Set, format!("base {}", base.short()));
+            event.branch_tip = planned.row.from;
+            Ok(Some(event))
+        });
+        match appended {
+            Ok(None) => {}
+            Ok(Some(_)) => planned.row.notes.push(format!("its base is '{}' from now on", base.short())),
+            Err(error) => planned.row.notes.push(error.one_line()),
+        }
     }
 
     /// Starts a rebase where one conflicts, and leaves it to whoever resolves it.
@@ -313,6 +351,10 @@ impl Worker<'_> {
             rebase(self.repo, git, planned, from, onto, self.options)
         };
         let run = command.and_then(|command| command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run());
+        if run.is_ok() {
+            // Whether it is taken to its end or not: the fork is that of the commits that are there before.
+            self.set_base(planned, false);
+        }
         match run {
             Ok(output) if output.is_success() => {
                 // `rerere` or a hook of the user's had the answer.
@@ -339,7 +381,8 @@ fn rebase(
     if options.rebase_merges {
         command = command.arg("--rebase-merges");
     }
-    command = command.arg(if options.autostash { "--autostash" } else { "--no-autostash" });
+    // git's own way of putting changes aside takes along what is being typed meanwhile.
+    command = command.arg("--no-autostash");
     let fork = planned.session.record.base.fork().filter(|fork| repo.has_object(*fork));
     let is_plain = match fork {
         Some(fork) => repo.is_ancestor(fork, onto)? || !repo.is_ancestor(fork, from)?,
@@ -384,16 +427,34 @@ fn block(planned: &mut Planned, parent: Option<&Planned>) {
 /// A session that changed since the plan was made is skipped; anything else is a failure. Either way it is as it was.
 fn give_up(planned: &mut Planned, error: &Error) {
     planned.row.to = None;
-    let name = &planned.session.name;
     let text = error.one_line();
+    if let (Some(path), Some(worktree)) = (overlooked(&text), &planned.worktree) {
+        planned.row.outcome = Outcome::Skipped;
+        planned.row.obstacle = Some(Obstacle::new(
+            Reason::Dirty,
+            format!("'{path}' has changes that git was told to overlook."),
+            format!(
+                "git -C {} update-index --no-assume-unchanged --no-skip-worktree {}",
+                super::look::quoted(&worktree.path),
+                crate::ops::shell_quoted(path)
+            ),
+        ));
+        return;
+    }
     if error.kind() == Kind::Contended || text.contains("in the way") {
         let reason = if text.contains("in the way") { Reason::Untracked } else { Reason::Changed };
         let reason = if text.contains("at work on") || text.contains("locked") { Reason::Busy } else { reason };
         planned.row.outcome = Outcome::Skipped;
-        planned.row.obstacle = Some(Obstacle::new(reason, text, format!("git session sync {name}")));
+        planned.row.obstacle = Some(Obstacle::new(reason, text, planned.row.again.clone()));
     } else {
         planned.row.outcome = Outcome::Failed;
         let remedy = error.hints().first().cloned();
         planned.row.obstacle = Some(Obstacle { reason: None, sentence: text, remedy });
     }
+}
+
+/// The path that `git read-tree` would not overwrite, changed or not: no other look finds such changes.
+fn overlooked(text: &str) -> Option<&str> {
+    text.contains("read-tree").then_some(())?;
+    Some(text.split_once("Entry '")?.1.split_once("' not uptodate")?.0)
 }

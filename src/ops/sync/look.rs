@@ -4,10 +4,12 @@ use crate::error::{Error, Result};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree, hooks, status};
 use crate::ops::base::{Tip, short_name};
+use crate::ops::shell_quoted;
 use crate::ops::sync::{Obstacle, Options, Reason};
 use crate::session::{BString, ObjectId};
 use crate::store::Loaded;
 use crate::store::snapshot::BaseNow;
+use std::path::Path;
 
 /// The hooks that `git rebase` runs, and the one that an index write does.
 const HOOKS: [&str; 6] =
@@ -22,7 +24,7 @@ pub(super) fn worktree_obstacle(
     worktree: &Worktree,
     is_twice: Option<&Worktree>,
 ) -> Option<Obstacle> {
-    let place = worktree.path.display();
+    let place = quoted(&worktree.path);
     let name = &session.name;
     if let Some(operation) = worktree.operation() {
         return Some(Obstacle::new(
@@ -37,7 +39,7 @@ pub(super) fn worktree_obstacle(
     if worktree.is_missing {
         return Some(Obstacle::new(
             Reason::Missing,
-            format!("Its directory '{place}' is gone."),
+            format!("Its directory '{}' is gone.", worktree.path.display()),
             format!("git session adopt {name}"),
         ));
     }
@@ -64,21 +66,28 @@ pub(super) fn worktree_obstacle(
         Obstacle::new(
             Reason::CheckedOutTwice,
             format!("'{short}' is checked out at '{}' as well.", other.path.display()),
-            format!("git -C {} switch --detach", other.path.display()),
+            format!("git -C {} switch --detach", quoted(&other.path)),
         )
     })
 }
 
 /// What stands in the way of the base.
-pub(super) fn base_obstacle(base: &BaseNow, tip: &Tip) -> Option<Obstacle> {
-    tip.is_diverged.then(|| {
-        let short = base.short();
-        Obstacle::new(
-            Reason::BaseDiverged,
-            format!("'{short}' and its upstream have each what the other lacks."),
-            format!("git switch {short} && git pull --rebase"),
-        )
-    })
+pub(super) fn base_obstacle(repo: &Repo, base: &BaseNow, tip: &Tip) -> Result<Option<Obstacle>> {
+    if !tip.is_diverged {
+        return Ok(None);
+    }
+    let short = base.short();
+    let is_on_it = |worktree: &Worktree| {
+        !worktree.is_missing && worktree.branch().is_some_and(|branch| short_name(&branch) == short)
+    };
+    Ok(Some(Obstacle::new(
+        Reason::BaseDiverged,
+        format!("'{short}' and its upstream have each what the other lacks."),
+        match repo.worktrees()?.into_iter().find(is_on_it) {
+            Some(worktree) => format!("git -C {} pull --rebase", quoted(&worktree.path)),
+            None => format!("git switch {short} && git pull --rebase"),
+        },
+    )))
 }
 
 /// Tracked paths that are not as `HEAD` has them; none of a clean worktree.
@@ -87,21 +96,27 @@ pub(super) fn dirty_paths(repo: &Repo, worktree: &Worktree, head: ObjectId) -> R
         return Ok(Vec::new());
     }
     let changed = status::changed_paths(&worktree.path)?;
-    Ok(changed.into_iter().filter(|change| change.mark != *b"??").map(|change| change.path).collect())
+    let is_dirty = |change: &status::ChangedPath| change.mark != *b"??" && !change.is_in_submodule;
+    Ok(changed.into_iter().filter(is_dirty).map(|change| change.path).collect())
 }
 
-/// The refusal of uncommitted changes.
-pub(super) fn dirty_obstacle(session: &Loaded, paths: &[BString]) -> Obstacle {
+/// A path as a shell takes it.
+pub(super) fn quoted(path: &Path) -> String {
+    shell_quoted(&path.display().to_string())
+}
+
+/// The refusal of uncommitted changes; what helps depends on what was asked for.
+pub(super) fn dirty_obstacle(paths: &[BString]) -> Obstacle {
     let files = if paths.len() == 1 { "1 file".to_owned() } else { format!("{} files", paths.len()) };
-    Obstacle::new(
-        Reason::Dirty,
-        format!("There are uncommitted changes in {files}."),
-        format!("git session sync {} --autostash", session.name),
-    )
+    let sentence = format!("There are uncommitted changes in {files}.");
+    Obstacle { reason: Some(Reason::Dirty), sentence, remedy: None }
 }
 
 /// Why git has to do it itself, where it has: signatures, and hooks that the program does not run.
 pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Options) -> Result<Option<&'static str>> {
+    if worktree.is_some_and(has_settings_of_its_own) {
+        return Ok(Some("the worktree has settings of its own"));
+    }
     if repo.switch("commit.gpgSign")?.unwrap_or(false) {
         return Ok(Some("commits are signed"));
     }
@@ -117,6 +132,15 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
         return Ok(Some("i18n.commitEncoding is set"));
     }
     Ok(worktree.is_some_and(|worktree| has_hook(repo, worktree, &HOOKS)).then_some("hooks run"))
+}
+
+/// With `extensions.worktreeConfig`, other settings than those of a sparse checkout: who commits, whether it is signed.
+fn has_settings_of_its_own(worktree: &Worktree) -> bool {
+    let Ok(text) = std::fs::read_to_string(worktree.git_dir.join("config.worktree")) else { return false };
+    text.lines().map(|line| line.trim().to_ascii_lowercase()).any(|line| {
+        let is_of_git = ["#", ";", "[core]", "[index]", "sparsecheckout", "sparse", "bare"];
+        !line.is_empty() && !is_of_git.iter().any(|start| line.starts_with(start))
+    })
 }
 
 fn has_hook(repo: &Repo, worktree: &Worktree, names: &[&str]) -> bool {
@@ -137,11 +161,11 @@ pub fn require_free(repo: &Repo, session: &Loaded, worktree: &Worktree, head: Ob
         Some(obstacle) => Some(obstacle),
         None => {
             let dirty = dirty_paths(repo, worktree, head)?;
-            (!dirty.is_empty()).then(|| dirty_obstacle(session, &dirty))
+            (!dirty.is_empty()).then(|| dirty_obstacle(&dirty))
         }
     };
     let Some(obstacle) = obstacle else { return Ok(()) };
-    let place = worktree.path.display();
+    let place = quoted(&worktree.path);
     let error = Error::refused(format!("'{}' cannot move: {}", session.name, obstacle.sentence));
     Err(match (obstacle.reason, obstacle.remedy) {
         (Some(Reason::Dirty), _) => error.hint(format!("`git -C {place} stash` puts them aside.")),

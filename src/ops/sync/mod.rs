@@ -40,6 +40,24 @@ pub struct Options {
     pub resolve: bool,
 }
 
+impl Options {
+    /// The command that tries it again with one session.
+    fn again(&self, name: &Name) -> String {
+        let mut command = format!("git session sync {name}");
+        if let Some(onto) = &self.onto {
+            command.push_str(&format!(" --onto {}", crate::ops::shell_quoted(onto)));
+        }
+        for (is_on, flag) in
+            [(self.merge, " --merge"), (self.autostash, " --autostash"), (self.rebase_merges, " --rebase-merges")]
+        {
+            if is_on {
+                command.push_str(flag);
+            }
+        }
+        command
+    }
+}
+
 /// What became, or would become, of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -179,6 +197,10 @@ pub struct Row {
     pub is_named: bool,
     /// Whether a rebase was started in its worktree.
     pub is_resolving: bool,
+    /// Whether the base is merged into it.
+    pub is_merge: bool,
+    /// The command that tries it again.
+    pub again: String,
 }
 
 /// What is to be done to one session.

@@ -109,6 +109,8 @@ fn begin(
         notes: Vec::new(),
         is_named: options.names.iter().any(|name| !name.contains(['*', '?', '['])),
         is_resolving: false,
+        is_merge: options.merge,
+        again: options.again(&session.name),
     };
     let name = &session.name;
     let obstacle = if from.is_none() {
@@ -183,7 +185,7 @@ fn landed(
     }
     let mut landed = HashMap::new();
     for (tip, partings) in partings {
-        let commits = repo.base_commits_since(tip, &partings)?;
+        let Ok(commits) = repo.base_commits_since(tip, &partings) else { continue };
         // Neighbours in history go to the same worker: their trees are nearly the same.
         let share = commits.len().div_ceil(replayers.len()).max(1);
         let keys: Vec<Result<Vec<(Key, ObjectId)>>> = std::thread::scope(|scope| {
@@ -199,7 +201,8 @@ fn landed(
                 .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::bug("A worker died."))))
                 .collect()
         });
-        let keys = keys.into_iter().collect::<Result<Vec<Vec<_>>>>()?;
+        // In a shallow or partial clone some are not here: git has to be asked then.
+        let Ok(keys) = keys.into_iter().collect::<Result<Vec<Vec<_>>>>() else { continue };
         landed.insert(tip, Landed::of(keys.into_iter().flatten()));
     }
     Ok(landed)
