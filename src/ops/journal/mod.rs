@@ -167,10 +167,12 @@ pub fn report(ctx: &Context) -> Result<Vec<String>> {
 pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     let repo = &ctx.repo;
     remove_stale_locks(repo);
-    for dead in pending::all(repo)? {
-        if !is_dead_by_now(repo, &dead) {
+    for seen in pending::all(repo)? {
+        if !is_dead_by_now(repo, &seen) {
             continue;
         }
+        // A git that outlived its parent may have taken the claim past its commit point since it was read.
+        let Some(dead) = pending::find(repo, &seen.reference)?.filter(|now| is_dead(repo, now)) else { continue };
         if let Some(mine) = take_over(repo, writer, &dead)? {
             mend(ctx, writer, &dead, &mine)?;
         }
