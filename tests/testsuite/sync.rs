@@ -843,3 +843,46 @@ fn uncommitted_work_stays_where_git_has_to_do_it() {
     assert_eq!((r.rev("one"), one.git("status --porcelain").ok().text()), before);
     r.git("stash list").ok().stdout("");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_rebase_of_gits_that_somebody_went_on_with_is_left_to_him() {
+    let r = repo();
+    let one = session(&r, "one");
+    base_moves(&r);
+    // The command dies, and git stops in the middle.
+    let hook = "#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nexit 1\n";
+    r.executable(".git/hooks/prepare-commit-msg", hook);
+    r.git("session sync one");
+    r.remove(".git/hooks/prepare-commit-msg");
+    assert!(one.git("status").text().contains("rebase in progress"), "{}", one.git("status").text());
+    one.file("d1/f1.txt", "resolved by hand\n");
+    patiently(&r, &["set", "one", "--goal", "after"]).ok().stderr_contains("is left as it is");
+    assert_eq!(one.read("d1/f1.txt"), "resolved by hand\n");
+    assert!(one.git("status").text().contains("rebase in progress"));
+    is_sound(&r);
+}
+
+#[test]
+fn resolving_is_said_only_where_git_has_begun() {
+    let r = repo();
+    let one = session(&r, "one");
+    one.file("d0/f0.txt", lines(0, 12).replace("line 11", "my line")).commit("mine");
+    one.file("d2/f2.txt", "uncommitted\n");
+    base_moves(&r);
+    let run = r.git("session sync one --resolve --autostash");
+    run.code(3).stdout_contains("git did not begin").stdout_lacks("resolving");
+    assert_eq!(one.read("d2/f2.txt"), "uncommitted\n");
+}
+
+#[test]
+fn only_what_was_named_by_itself_makes_a_skip_a_refusal() {
+    let r = repo();
+    for name in ["one", "feat-a"] {
+        session(&r, name);
+    }
+    r.session("feat-a").file("d0/f0.txt", "dirty\n");
+    base_moves(&r);
+    r.git("session sync one feat-*").ok().stdout_contains("uncommitted changes");
+    r.git("session sync feat-a").code(1);
+}

@@ -2,7 +2,8 @@
 //! itself the claim is held around it.
 
 use crate::error::{Context as _, Error, Result};
-use crate::git::{Edit, Repo};
+use crate::git::{Edit, Repo, Worktree, status};
+use crate::host::process::Command;
 use crate::ops::Context;
 use crate::ops::journal::base::{self, Advanced, BaseStep};
 use crate::ops::journal::{self, Plan};
@@ -174,6 +175,24 @@ fn last_edits(
     Ok((vec![Edit::update(name.reference(), before.head, next), claim.release()], event.subject()))
 }
 
+/// Takes back what git was stopped in, which sets the files back: not where somebody has written in the worktree since.
+/// `is_fresh` where git has stopped just now, so that what is staged or unmerged is git's own. Returns whether it did.
+///
+/// # Errors
+/// Refused, with git's words.
+pub fn abort(worktree: &Worktree, verb: &str, is_fresh: bool, git: Command) -> Result<bool> {
+    let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
+    let is_somebodys = |mark: [u8; 2]| match mark {
+        [b'?', _] => false,
+        mark if is_fresh => mark[1] != b'.' && !is_unmerged(mark),
+        _ => true,
+    };
+    if status::changed_paths(&worktree.path)?.iter().any(|change| is_somebodys(change.mark)) {
+        return Ok(false);
+    }
+    git.args([verb, "--abort"]).run_ok().map(|_| true)
+}
+
 /// Takes back or completes what was interrupted.
 ///
 /// # Errors
@@ -185,8 +204,16 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &SyncStep)
     if step.by_git {
         let git_dir = step.unit.git_dir.as_ref().map(Path::new);
         let worktree = git_dir.and_then(|dir| repo.worktree_at_git_dir(dir)).filter(|worktree| !worktree.is_missing);
-        if let Some(worktree) = worktree.filter(|worktree| worktree.operation() == Some("rebase")) {
-            repo.git_in(&worktree.path).args(["rebase", "--abort"]).run_ok()?;
+        let stopped = worktree.and_then(|worktree| worktree.operation().map(|operation| (worktree, operation)));
+        if let Some((worktree, verb @ ("rebase" | "merge"))) = stopped
+            && !abort(&worktree, verb, false, repo.git_in(&worktree.path))?
+        {
+            release(repo, claim)?;
+            let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
+            return Ok(format!(
+                "The interrupted {verb} of '{name}' is left as it is, since its files have changed: \
+                 `git -C {place} {verb} --continue` or `--abort` ends it."
+            ));
         }
         return match repo.ref_id(&step.unit.branch)? {
             Some(tip) if Some(tip) != step.old() => {

@@ -147,7 +147,7 @@ impl Stack<'_> {
         let repo = replayer.repo();
         if let (Outcome::Rebased, Some(upstream)) = (row.outcome, repo.upstream_of(&planned.session.record.branch)) {
             let upstream = base::short_name(&upstream);
-            if upstream.ends_with(planned.session.record.branch_short()) {
+            if upstream.ends_with(&format!("/{}", planned.session.record.branch_short())) {
                 row.notes.push(format!(
                     "it was pushed to {upstream}: `git push --force-with-lease` takes the new commits there"
                 ));

@@ -1,11 +1,11 @@
 //! Doing what was planned: several groups at a time, in a group one session after the other.
 
+use super::by_git::merge_message;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan, Synced};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repo;
 use crate::git::merge::Merged;
 use crate::ops::Context;
-use crate::ops::base::short_name;
 use crate::ops::journal;
 use crate::ops::journal::base::{Advanced, BaseStep};
 use crate::ops::journal::sync::{self as steps, SyncStep};
@@ -84,10 +84,10 @@ fn copy_notes(repo: &Repo, rewritten: &Pairs) -> Result<()> {
 }
 
 /// One thread's work.
-struct Worker<'a> {
-    repo: &'a Repo,
-    writer: &'a Writer,
-    options: &'a Options,
+pub(super) struct Worker<'a> {
+    pub(super) repo: &'a Repo,
+    pub(super) writer: &'a Writer,
+    pub(super) options: &'a Options,
 }
 
 /// A session past its commit point.
@@ -205,7 +205,14 @@ impl Worker<'_> {
         steps::release(self.repo, &claim).map(|()| None)
     }
 
-    fn step(&self, planned: &Planned, from: ObjectId, to: ObjectId, onto: ObjectId, by_git: bool) -> SyncStep {
+    pub(super) fn step(
+        &self,
+        planned: &Planned,
+        from: ObjectId,
+        to: ObjectId,
+        onto: ObjectId,
+        by_git: bool,
+    ) -> SyncStep {
         let row = &planned.row;
         let commits = |count: usize| format!("{count} commit{}", if count == 1 { "" } else { "s" });
         let mut what = format!("onto {} at {}", row.onto_name, self.repo.short(onto));
@@ -246,69 +253,8 @@ impl Worker<'_> {
         self.repo.commit_tree(tree, &[from, onto], merge_message(planned).as_bytes(), None)
     }
 
-    /// git's own rebase or merge in the worktree, the claim held around it.
-    fn by_git(&self, planned: &mut Planned, from: ObjectId, onto: ObjectId) -> Result<()> {
-        let worktree = planned.worktree.clone().ok_or_else(|| Error::bug("git was to work in no worktree."))?;
-        let branch = planned.session.record.branch.clone();
-        let step = self.step(planned, from, from, onto, true);
-        let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
-        let git = || {
-            let git = self.repo.git_in(&worktree.path);
-            if planned.leaves_hooks_out { git.without_hooks() } else { git }
-        };
-        let is_as_planned = self
-            .repo
-            .worktree_at_git_dir(&worktree.git_dir)
-            .is_some_and(|now| now.branch().as_deref() == Some(branch.as_str()) && now.operation().is_none())
-            && self.repo.ref_id(&branch)? == Some(from);
-        if !is_as_planned {
-            steps::release(self.repo, &claim)?;
-            return Err(Error::contended("Its branch or worktree has changed at the same moment."));
-        }
-        let (command, verb) = if self.options.merge {
-            let message = merge_message(planned);
-            (git().args(["merge", "--quiet", "--no-edit", "-m", message.trim_end()]).arg(onto.to_string()), "merge")
-        } else {
-            (rebase(self.repo, git(), planned, from, onto, self.options)?, "rebase")
-        };
-        let output = command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run()?;
-        if !output.is_success() {
-            let paths = crate::git::status::changed_paths(&worktree.path).unwrap_or_default();
-            let stopped = self.repo.worktree_at_git_dir(&worktree.git_dir).and_then(|now| now.operation());
-            if stopped.is_some() {
-                git().args([verb, "--abort"]).run_ok()?;
-            }
-            steps::release(self.repo, &claim)?;
-            let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
-            let collisions: Vec<_> = paths.into_iter().filter(|change| is_unmerged(change.mark)).collect();
-            if collisions.is_empty() {
-                // What git says last is what came of it; its reason is before that.
-                let text = output.stderr.trim().lines().next().unwrap_or("no reason was given").to_owned();
-                let onto = if self.options.merge { onto.to_string() } else { planned.row.onto_name.clone() };
-                planned.row.outcome = Outcome::Skipped;
-                planned.row.obstacle = Some(Obstacle::new(
-                    Reason::Hook,
-                    format!("A hook or git itself said no: {text}"),
-                    format!(
-                        "git -C {} {verb} {}",
-                        super::look::quoted(&worktree.path),
-                        crate::ops::shell_quoted(&onto)
-                    ),
-                ));
-                return Ok(());
-            }
-            planned.row.outcome = Outcome::Conflict;
-            planned.row.collisions =
-                collisions.into_iter().map(|change| super::Collision::of_path(change.path)).collect();
-            return Ok(());
-        }
-        let tip = self.repo.ref_id(&branch)?.ok_or_else(|| Error::bug("The branch is gone after a rebase."))?;
-        planned.row.to = Some(tip);
-        steps::conclude(self.repo, self.writer, &claim, &step, tip)
-    }
-
     /// Another base where the branch does not move by our hand: with the fork that goes with it, or the one that it has.
-    fn set_base(&self, planned: &mut Planned, has_moved: bool) {
+    pub(super) fn set_base(&self, planned: &mut Planned, has_moved: bool) {
         let Some(base) = &planned.new_base else { return };
         let session = &planned.session;
         let appended = self.writer.append(self.repo, &session.name, session.id(), |before, record| {
@@ -328,78 +274,6 @@ impl Worker<'_> {
             Err(error) => planned.row.notes.push(error.one_line()),
         }
     }
-
-    /// Starts a rebase where one conflicts, and leaves it to whoever resolves it.
-    fn resolve(&self, planned: &mut Planned, parent: Option<&Planned>) {
-        let Some(worktree) = planned.worktree.clone() else {
-            planned
-                .row
-                .notes
-                .push(format!("`git session adopt {}` gives it a worktree to resolve in", planned.session.name));
-            return;
-        };
-        let onto = match parent {
-            Some(parent) => self.repo.ref_id(&parent.session.record.branch).ok().flatten(),
-            None => planned.row.onto,
-        };
-        let (Some(onto), Some(from)) = (onto, planned.row.from) else { return };
-        let git = self.repo.git_in(&worktree.path);
-        let git = if planned.leaves_hooks_out { git.without_hooks() } else { git };
-        let command = if self.options.merge {
-            Ok(git.args(["merge", "--no-edit", "-m", merge_message(planned).trim_end()]).arg(onto.to_string()))
-        } else {
-            rebase(self.repo, git, planned, from, onto, self.options)
-        };
-        let run = command.and_then(|command| command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run());
-        if run.is_ok() {
-            // Whether it is taken to its end or not: the fork is that of the commits that are there before.
-            self.set_base(planned, false);
-        }
-        match run {
-            Ok(output) if output.is_success() => {
-                // `rerere` or a hook of the user's had the answer.
-                planned.row.outcome = if self.options.merge { Outcome::Merged } else { Outcome::Rebased };
-                planned.row.to = self.repo.ref_id(&planned.session.record.branch).ok().flatten();
-                planned.row.collisions.clear();
-            }
-            Ok(_) => planned.row.is_resolving = true,
-            Err(error) => planned.row.notes.push(error.one_line()),
-        }
-    }
-}
-
-/// The rebase that git would be asked for: onto the base tip, the fork in the base's history or not.
-fn rebase(
-    repo: &Repo,
-    git: crate::host::process::Command,
-    planned: &Planned,
-    from: ObjectId,
-    onto: ObjectId,
-    options: &Options,
-) -> Result<crate::host::process::Command> {
-    let mut command = git.args(["-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-fork-point"]);
-    if options.rebase_merges {
-        command = command.arg("--rebase-merges");
-    }
-    // git's own way of putting changes aside takes along what is being typed meanwhile.
-    command = command.arg("--no-autostash");
-    let fork = planned.session.record.base.fork().filter(|fork| repo.has_object(*fork));
-    let is_plain = match fork {
-        Some(fork) => repo.is_ancestor(fork, onto)? || !repo.is_ancestor(fork, from)?,
-        None => true,
-    };
-    Ok(match fork.filter(|_| !is_plain) {
-        Some(fork) => command.arg("--onto").arg(onto.to_string()).arg(fork.to_string()),
-        None => command.arg(onto.to_string()),
-    })
-}
-
-fn merge_message(planned: &Planned) -> String {
-    let branch = planned.session.record.branch_short();
-    let from = &planned.row.onto_name;
-    let is_remote = from.as_str() != planned.base_now.short();
-    let what = if is_remote { "remote-tracking branch" } else { "branch" };
-    format!("Merge {what} '{}' into {branch}\n", short_name(from))
 }
 
 /// Somebody put the branch back where it was at the same moment.

@@ -3,6 +3,7 @@
 //! The plan is made in memory and in parallel; what is executed is one unit for each session, and one that fails leaves
 //! its session as it was and stops no other but those stacked on it.
 
+mod by_git;
 mod collide;
 mod decide;
 mod execute;

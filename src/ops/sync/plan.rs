@@ -107,7 +107,11 @@ fn begin(
         commit: None,
         obstacle: None,
         notes: Vec::new(),
-        is_named: options.names.iter().any(|name| !name.contains(['*', '?', '['])),
+        is_named: options
+            .names
+            .iter()
+            .filter(|name| !name.contains(['*', '?', '[']))
+            .any(|name| scope::one(ctx, snapshot, Some(name)).is_ok_and(|found| found.name == session.name)),
         is_resolving: false,
         is_merge: options.merge,
         again: options.again(&session.name),
