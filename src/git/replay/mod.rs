@@ -1,30 +1,25 @@
 //! Commits put onto another base in memory, with the ids that `git rebase` would give them.
 //!
-//! Most picks merge nothing (see `pick`); the rest is git's to say (see `oracle`). New objects stay in the memory of a
-//! handle of its own until somebody stores them.
+//! Each pick is a merge of trees (see `merge`). New objects stay in the memory of a handle of its own until somebody
+//! stores them.
 
 mod landed;
-mod oracle;
 mod own;
-mod pick;
 
 pub use landed::{Key, Landed};
-pub use oracle::Stages;
 pub use own::{Own, Question};
 
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::config::Identity;
+use crate::git::merge::{Merger, Stages, Verdict};
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
-use gix::objs::tree::EntryMode;
-use oracle::{Oracle, Verdict};
-use pick::Picked;
 use std::collections::{HashMap, HashSet};
 
 /// Objects that are in no repository yet.
 #[derive(Debug, Default)]
-pub struct Objects(Vec<(ObjectId, gix::objs::Kind, Vec<u8>)>);
+pub struct Objects(pub(in crate::git) Vec<(ObjectId, gix::objs::Kind, Vec<u8>)>);
 
 /// What became of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +51,7 @@ pub enum Replayed {
 /// Replays, one after another, for one thread: its handle is used for nothing else.
 #[derive(Debug)]
 pub struct Replayer {
-    repo: Repo,
-    /// By the base whose attributes hold.
-    oracles: HashMap<ObjectId, Oracle>,
+    merger: Merger,
 }
 
 /// A commit as it is stored, its parts by reference.
@@ -76,26 +69,22 @@ impl Replayer {
     /// # Errors
     /// Refused, if it cannot be opened again.
     pub fn new(repo: &Repo) -> Result<Replayer> {
-        let mut repo = repo.another()?;
-        // Trees of neighbouring commits are deltas of each other: with less, histories are inflated again and again.
-        repo.inner.object_cache_size(64 * 1024 * 1024);
-        repo.inner
-            .objects
-            .set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(32 * 1024 * 1024)));
-        repo.inner.objects.enable_object_memory();
-        Ok(Replayer { repo, oracles: HashMap::new() })
+        Ok(Replayer { merger: Merger::new(repo)? })
     }
 
     /// The handle, which knows the new objects too.
     pub fn repo(&self) -> &Repo {
-        &self.repo
+        self.merger.repo()
+    }
+
+    /// Merges on the same handle.
+    pub fn merger(&mut self) -> &mut Merger {
+        &mut self.merger
     }
 
     /// Hands over the new objects, and forgets them.
     pub fn take_objects(&mut self) -> Objects {
-        let memory = self.repo.inner.objects.reset_object_memory().unwrap_or_default();
-        // git's directory has what it has been told; it may be asked about other objects next.
-        Objects(memory.iter().map(|(id, (kind, bytes))| (*id, *kind, bytes.clone())).collect())
+        self.merger.take_objects()
     }
 
     /// Puts `own`, oldest first, onto `onto`.
@@ -104,7 +93,7 @@ impl Replayer {
     /// Refused, if something cannot be read, or one of them is a merge or has no parent.
     pub fn replay(&mut self, identity: &Identity, onto: ObjectId, own: &[ObjectId]) -> Result<Replayed> {
         let mut head = onto;
-        let mut head_tree = self.repo.commit(onto)?.tree;
+        let mut head_tree = self.repo().commit(onto)?.tree;
         let (mut replayed, mut dropped, mut inexact) = (0, 0, None);
         let mut rewritten = Vec::new();
         for id in own {
@@ -117,8 +106,8 @@ impl Replayer {
                 (head, head_tree, replayed) = (*id, raw.tree, replayed + 1);
                 continue;
             }
-            let parent_tree = self.repo.commit(*parent)?.tree;
-            let tree = match self.pick(onto, parent_tree, head_tree, raw.tree)? {
+            let parent_tree = self.repo().commit(*parent)?.tree;
+            let tree = match self.merger.merge(onto, parent_tree, head_tree, raw.tree)? {
                 Verdict::Clean(tree) => tree,
                 Verdict::Conflict(files) => {
                     return Ok(Replayed::Conflict { commit: *id, files, onto: head_tree });
@@ -134,7 +123,7 @@ impl Replayer {
                 inexact = Some("a commit message has a zero byte");
             }
             let commit = raw.onto(tree, head, identity);
-            let written = self.repo.inner.objects_write_commit(&commit)?;
+            let written = self.repo().inner.objects_write_commit(&commit)?;
             rewritten.push((*id, written));
             (head, head_tree, replayed) = (written, tree, replayed + 1);
         }
@@ -142,45 +131,8 @@ impl Replayer {
     }
 
     fn bytes_of(&self, id: ObjectId) -> Result<Vec<u8>> {
-        let object = self.repo.inner.find_object(id).or_refuse(|| format!("The commit {id} could not be read."))?;
+        let object = self.repo().inner.find_object(id).or_refuse(|| format!("The commit {id} could not be read."))?;
         Ok(object.data.clone())
-    }
-
-    /// The tree of a three-way merge: `base` to `theirs`, put onto `ours`. All are trees; attributes are those of the
-    /// commit `onto`.
-    fn pick(&mut self, onto: ObjectId, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<Verdict> {
-        let nothing = HashMap::new();
-        let shared = match self.repo.pick_tree(base, ours, theirs, &nothing)? {
-            Picked::Tree(tree) => return Ok(Verdict::Clean(tree)),
-            Picked::Unclear => return self.ask(onto, base, ours, theirs),
-            Picked::Contents(shared) => shared,
-        };
-        // Trees of these files alone are merged in a fraction of the time, and come to the same.
-        let only = |side: usize| self.repo.tree_of(shared.iter().map(|file| (&file.path, file.mode, file.blobs[side])));
-        let (base_files, our_files, their_files) = (only(0)?, only(1)?, only(2)?);
-        let tree = match self.ask(onto, base_files, our_files, their_files)? {
-            Verdict::Clean(tree) => tree,
-            conflict => return Ok(conflict),
-        };
-        let mut merged = HashMap::new();
-        for file in &shared {
-            match self.repo.entry_at(tree, &file.path)? {
-                Some((mode, id)) if mode == file.mode => merged.insert(file.path.clone(), id),
-                _ => return self.ask(onto, base, ours, theirs),
-            };
-        }
-        match self.repo.pick_tree(base, ours, theirs, &merged)? {
-            Picked::Tree(tree) => Ok(Verdict::Clean(tree)),
-            _ => self.ask(onto, base, ours, theirs),
-        }
-    }
-
-    fn ask(&mut self, onto: ObjectId, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<Verdict> {
-        let oracle = match self.oracles.entry(onto) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Oracle::new(&self.repo, onto)?),
-        };
-        oracle.merge(&mut self.repo, base, ours, theirs)
     }
 
     /// The bytes of a blob that a verdict names.
@@ -188,7 +140,7 @@ impl Replayer {
     /// # Errors
     /// Refused, if there is no such blob.
     pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>> {
-        self.repo.blob(id)
+        self.repo().blob(id)
     }
 }
 
@@ -229,23 +181,6 @@ impl Repo {
             }
         }
         Ok(())
-    }
-
-    /// A tree of these files alone.
-    fn tree_of<'a>(&self, files: impl Iterator<Item = (&'a BString, EntryMode, ObjectId)>) -> Result<ObjectId> {
-        let failed = || "A tree could not be written.";
-        let mut editor = self.inner.edit_tree(ObjectId::empty_tree(self.hash_kind())).or_refuse(failed)?;
-        for (path, mode, id) in files {
-            editor.upsert(path.as_bstr(), mode.kind(), id).or_refuse(failed)?;
-        }
-        Ok(editor.write().or_refuse(failed)?.detach())
-    }
-
-    pub(super) fn entry_at(&self, tree: ObjectId, path: &BString) -> Result<Option<(EntryMode, ObjectId)>> {
-        let unreadable = || format!("The tree {tree} could not be read.");
-        let tree = self.inner.find_tree(tree).or_refuse(unreadable)?;
-        let found = tree.lookup_entry(path.split(|byte| *byte == b'/')).or_refuse(unreadable)?;
-        Ok(found.map(|entry| (entry.mode(), entry.object_id())))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which paths collide, of what kind, and where.
 
 use crate::error::Result;
-use crate::git::replay::{Replayer, Stages};
+use crate::git::merge::Stages;
+use crate::git::replay::Replayer;
 use crate::session::BString;
 
 /// A path in which a session and its base collide.

@@ -1,15 +1,18 @@
 //! git asked for merges: `git merge-tree`. What it writes goes to a directory of its own.
 //!
 //! It takes many questions in one process, but answers only once its output is full or its input ends: a chain, where
-//! each question depends on the answer before, needs a process for each.
+//! each question depends on the answer before, needs a process for each, and questions that are independent one for all.
 
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
-use crate::git::merge::Scratch;
+use crate::git::merge::{Question, Scratch};
 use crate::host::process::Command;
 use crate::session::{BString, ObjectId};
 use gix::objs::{Exists as _, Write as _};
 use std::collections::HashSet;
+
+/// How many questions may fail before the rest is given up.
+const FAILURES_AT_MOST: usize = 32;
 
 /// What is the matter with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +25,10 @@ pub struct Stages {
 
 /// What git says of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// The tree it gives.
     Clean(ObjectId),
+    /// What collides.
     Conflict(Vec<Stages>),
 }
 
@@ -52,28 +57,90 @@ impl Oracle {
         Ok(Oracle { scratch, command, theirs, told: HashSet::new() })
     }
 
-    /// Merges the change from `base` to `theirs` into `ours`, all trees. `repo` keeps its new objects in memory: git is
-    /// told of them first, and what git made comes into that memory.
-    pub(super) fn merge(
+    /// Answers in the order of the questions. `repo` keeps its new objects in memory: git is told of those it needs
+    /// first, and what it made comes into that memory, trees only where they are wanted.
+    pub(super) fn merge_all(
         &mut self,
         repo: &mut Repo,
-        base: ObjectId,
-        ours: ObjectId,
-        theirs: ObjectId,
-    ) -> Result<Verdict> {
-        self.tell(repo)?;
-        let output = self.command.clone().input(format!("{base} -- {ours} {theirs}\n")).run_ok()?;
+        questions: &[Question],
+        wants_trees: bool,
+    ) -> Vec<Result<Verdict>> {
+        let mut answers = Vec::with_capacity(questions.len());
+        let mut patience = 0;
+        while answers.len() < questions.len() {
+            let left = &questions[answers.len()..];
+            match self.run(repo, left, wants_trees) {
+                Ok(some) => answers.extend(some.into_iter().map(Ok)),
+                // git ends at the first question that it cannot answer; the others are asked again without it.
+                Err((some, error)) => {
+                    answers.extend(some.into_iter().map(Ok));
+                    answers.push(Err(error));
+                    patience += 1;
+                    if patience > FAILURES_AT_MOST {
+                        let gave_up = || Err(Error::refused("git could not merge, again and again."));
+                        answers.extend(std::iter::repeat_with(gave_up).take(questions.len() - answers.len()));
+                    }
+                }
+            }
+        }
+        answers
+    }
+
+    /// One process: all the answers, or those before the one that failed.
+    #[allow(clippy::type_complexity)]
+    fn run(
+        &mut self,
+        repo: &mut Repo,
+        questions: &[Question],
+        wants_trees: bool,
+    ) -> std::result::Result<Vec<Verdict>, (Vec<Verdict>, Error)> {
+        let mut input = String::new();
+        for Question { base, ours, theirs, .. } in questions {
+            match base {
+                Some(base) => input.push_str(&format!("{base} -- {ours} {theirs}\n")),
+                None => input.push_str(&format!("{ours} {theirs}\n")),
+            }
+        }
+        let needed =
+            questions.iter().flat_map(|question| question.base.into_iter().chain([question.ours, question.theirs]));
+        self.tell(repo, needed.collect()).map_err(|error| (Vec::new(), error))?;
+        let command = self.command.clone().input(input);
+        let output = command.run().map_err(|error| (Vec::new(), error))?;
         let mut fields = output.stdout.split(|byte| *byte == 0);
-        let (verdict, tree) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-        let stages: Vec<&[u8]> = fields.take_while(|field| !field.is_empty()).collect();
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            let (Some(verdict), Some(tree)) = (fields.next(), fields.next()) else { break };
+            let stages: Vec<&[u8]> = fields.by_ref().take_while(|field| !field.is_empty()).collect();
+            match self.answer(repo, *question, verdict, tree, &stages, wants_trees) {
+                Ok(answer) => answers.push(answer),
+                Err(error) => return Err((answers, error)),
+            }
+        }
+        if answers.len() < questions.len() {
+            return Err((answers, command.failure(&output)));
+        }
+        Ok(answers)
+    }
+
+    fn answer(
+        &mut self,
+        repo: &Repo,
+        question: Question,
+        verdict: &[u8],
+        tree: &[u8],
+        stages: &[&[u8]],
+        wants_trees: bool,
+    ) -> Result<Verdict> {
         let tree = ObjectId::from_hex(tree).or_refuse(|| "git named no tree.")?;
         match verdict {
             b"1" => {
-                self.import(repo, tree, Some(ours))?;
+                if wants_trees {
+                    self.import(repo, tree, question.base.map(|_| question.ours))?;
+                }
                 Ok(Verdict::Clean(tree))
             }
             b"0" => {
-                let conflict = parse_stages(&stages)?;
+                let conflict = parse_stages(stages)?;
                 for id in conflict.iter().flat_map(|stages| stages.stages.iter().flatten()).map(|(_, id)| *id) {
                     self.import_one(repo, id)?;
                 }
@@ -83,14 +150,28 @@ impl Oracle {
         }
     }
 
-    /// Writes what is in memory where git finds it.
-    fn tell(&mut self, repo: &mut Repo) -> Result<()> {
+    /// Writes what is in memory, and what that needs, where git finds it.
+    fn tell(&mut self, repo: &mut Repo, mut needed: Vec<ObjectId>) -> Result<()> {
         let Some(memory) = repo.inner.objects.take_object_memory() else { return Ok(()) };
         let mut outcome = Ok(());
-        for (id, (kind, bytes)) in memory.iter().filter(|(_, (kind, _))| *kind != gix::objs::Kind::Commit) {
-            if outcome.is_ok() && self.told.insert(*id) {
-                outcome = self.theirs.write_buf(*kind, bytes).map(drop);
+        while let Some(id) = needed.pop() {
+            let Some((kind, bytes)) = memory.get(&id) else { continue };
+            if outcome.is_err() || !self.told.insert(id) {
+                continue;
             }
+            match kind {
+                gix::objs::Kind::Tree => {
+                    let entries = gix::objs::TreeRefIter::from_bytes(bytes, repo.hash_kind());
+                    needed.extend(entries.filter_map(std::result::Result::ok).map(|entry| entry.oid.to_owned()));
+                }
+                gix::objs::Kind::Commit => {
+                    let mut commit = gix::objs::CommitRefIter::from_bytes(bytes, repo.hash_kind());
+                    needed.extend(commit.tree_id().ok());
+                    needed.extend(commit.parent_ids());
+                }
+                _ => {}
+            }
+            outcome = self.theirs.write_buf(*kind, bytes).map(drop);
         }
         repo.inner.objects.set_object_memory(memory);
         outcome.or_refuse(|| "The temporary directory could not be written to.")

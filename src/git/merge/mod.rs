@@ -1,4 +1,13 @@
-//! Merges in memory, by `git merge-tree`: the verdict is git's.
+//! Merges in memory, for `sync`, `conflicts` and whoever else asks: the verdict is git's.
+//!
+//! Most of them need no merge at all (see `pick`); the rest is asked of `git merge-tree` (see `oracle`).
+
+mod merger;
+mod oracle;
+mod pick;
+
+pub use merger::{Merger, Question};
+pub use oracle::{Stages, Verdict};
 
 use crate::error::{Context, Result};
 use crate::git::Repo;
