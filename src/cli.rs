@@ -22,6 +22,7 @@ enum Verb {
     #[command(visible_alias = "end")]
     Finish(commands::finish::Args),
     Sync(commands::sync::Args),
+    Conflicts(commands::conflicts::Args),
     #[command(visible_alias = "clean")]
     Cleanup(commands::cleanup::Args),
     Restore(commands::restore::Args),
@@ -67,6 +68,7 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Set(args) => commands::set::run(stage, args),
         Verb::Finish(args) => commands::finish::run(stage, args),
         Verb::Sync(args) => commands::sync::run(stage, args),
+        Verb::Conflicts(args) => commands::conflicts::run(stage, args),
         Verb::Cleanup(args) => commands::cleanup::run(stage, args),
         Verb::Restore(args) => commands::restore::run(stage, args),
         Verb::Undo(args) => commands::undo::run(stage, args),

@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod complete;
 pub mod completions;
 pub mod config;
+pub mod conflicts;
 pub mod create;
 pub mod demo;
 pub mod doctor;

@@ -22,6 +22,18 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Of commits that are made to see what comes of it, and never stored.
+    pub fn of_nobody() -> Identity {
+        let signature = gix::actor::Signature {
+            name: "git session".into(),
+            email: "git-session@localhost".into(),
+            time: gix::date::Time::new(0, 0),
+        };
+        Identity { signature }
+    }
+}
+
 impl Repo {
     /// A setting as text; the last value wins, as with `git config --get`.
     pub fn setting(&self, key: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::git::Repo;
-use crate::session::{BStr, BString};
+use crate::session::{BStr, BString, ObjectId};
 use std::path::Path;
 
 /// A list of patterns; of those that match the last one counts.
@@ -66,6 +66,37 @@ impl Repo {
         }
         let output = self.git_in(top).args(["check-ignore", "-z", "--stdin"]).input(input).run()?;
         Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
+    }
+
+    /// What the attributes of a commit say of each path: path, attribute, value. Nothing, where git is too old to say.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn attributes_at(
+        &self,
+        commit: ObjectId,
+        attributes: &[&str],
+        paths: &[BString],
+    ) -> Result<Vec<(BString, String, String)>> {
+        let input: Vec<u8> = paths.iter().flat_map(|path| path.iter().copied().chain([0])).collect();
+        let command = self.git().args(["check-attr", "-z", "--stdin", &format!("--source={commit}")]);
+        let output = command.args(attributes).input(input).run()?;
+        let fields: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
+        let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
+        Ok(fields.chunks_exact(3).map(|three| (three[0].into(), text(three[1]), text(three[2]))).collect())
+    }
+
+    /// Those of the paths that pathspecs name. A pathspec that is none names nothing.
+    pub fn matching_pathspecs(&self, pathspecs: &[String], paths: &[BString]) -> Vec<BString> {
+        let parsed = pathspecs
+            .iter()
+            .filter_map(|text| gix::pathspec::parse(text.as_bytes(), gix::pathspec::Defaults::default()).ok());
+        let Ok(mut search) = gix::pathspec::Search::from_specs(parsed, None, Path::new("")) else { return Vec::new() };
+        let mut is_named = |path: &BString| {
+            let found = search.pattern_matching_relative_path(path.as_ref(), Some(false), &mut |_, _, _, _| false);
+            found.is_some_and(|found| !found.is_excluded())
+        };
+        paths.iter().filter(|path| is_named(path)).cloned().collect()
     }
 }
 

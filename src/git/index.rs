@@ -197,7 +197,7 @@ impl Repo {
     }
 
     /// Settings that make git write other bytes than the blob's, or not all files.
-    pub(super) fn conversion_is_configured(&self) -> Result<bool> {
+    pub(in crate::git) fn conversion_is_configured(&self) -> Result<bool> {
         let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
         let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
         let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");

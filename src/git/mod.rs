@@ -16,6 +16,7 @@ pub mod refs;
 pub mod replay;
 pub mod salvage;
 pub mod status;
+mod work;
 pub mod worktrees;
 
 pub use objects::{Commit, CommitDraft};

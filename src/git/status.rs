@@ -54,28 +54,51 @@ pub struct ChangedPath {
     pub mark: [u8; 2],
     /// Whether all that differs is what is checked out in a submodule: moving files does not touch that.
     pub is_in_submodule: bool,
+    /// The mode that `HEAD` has, where it has the path.
+    pub mode: Option<u32>,
 }
 
-/// The paths of the worktree at `top` that are not as `HEAD` has them. Takes no lock.
+/// The paths of the worktree at `top` that are not as `HEAD` has them; a folder of untracked files counts once. Takes no
+/// lock.
 ///
 /// # Errors
 /// Refused, with git's words, if the worktree is broken.
 pub fn changed_paths(top: &Path) -> Result<Vec<ChangedPath>> {
+    changed(top, "--untracked-files=normal")
+}
+
+/// The same, each untracked file by itself; of what is checked out in submodules only other commits count.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn changed_paths_each(top: &Path) -> Result<Vec<ChangedPath>> {
+    changed(top, "--untracked-files=all")
+}
+
+fn changed(top: &Path, untracked: &str) -> Result<Vec<ChangedPath>> {
+    let each = untracked.ends_with("all");
     let output = in_worktree(top)
         .env("GIT_OPTIONAL_LOCKS", "0")
-        .args(["status", "--porcelain=v2", "-z", "--untracked-files=normal", "--no-renames", "--no-ahead-behind"])
+        .args(["status", "--porcelain=v2", "-z", untracked, "--no-renames", "--no-ahead-behind"])
+        .args(each.then_some("--ignore-submodules=dirty"))
         .run_ok()?;
     let mut changed = Vec::new();
     for record in output.stdout.split(|byte| *byte == 0) {
-        let (mark, path) = match record.first() {
-            Some(b'1') => (two(record, 2), nth_field(record, 8)),
-            Some(b'u') => (two(record, 2), nth_field(record, 10)),
-            Some(b'?') => (*b"??", nth_field(record, 1)),
+        let (mark, path, mode) = match record.first() {
+            Some(b'1') => (two(record, 2), nth_field(record, 8), nth_field(record, 3)),
+            Some(b'u') => (two(record, 2), nth_field(record, 10), nth_field(record, 4)),
+            Some(b'?') => (*b"??", nth_field(record, 1), None),
             _ => continue,
         };
         if let Some(path) = path {
             let is_submodule = record[0] == b'1' && nth_field(record, 2).is_some_and(|field| field.starts_with(b"S"));
-            changed.push(ChangedPath { path: path.into(), mark, is_in_submodule: is_submodule && mark[0] == b'.' });
+            let mode = mode.and_then(|mode| u32::from_str_radix(std::str::from_utf8(mode.get(..6)?).ok()?, 8).ok());
+            changed.push(ChangedPath {
+                path: path.into(),
+                mark,
+                is_in_submodule: is_submodule && mark[0] == b'.',
+                mode: mode.filter(|mode| *mode != 0),
+            });
         }
     }
     Ok(changed)

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod base;
 pub mod cleanup;
 pub mod config;
+pub mod conflicts;
 pub mod context;
 pub mod create;
 pub mod demo;
@@ -25,6 +26,7 @@ pub mod sync;
 pub mod team;
 pub mod trust;
 pub mod undo;
+pub(crate) mod workers;
 
 pub use crate::git::glob_matches;
 pub use crate::store::{Snapshot, Writer, done};

@@ -174,6 +174,13 @@ pub fn base(repo: &Repo, tip: ObjectId) -> Result<Option<String>> {
     Ok(TeamFile::parse(&String::from_utf8_lossy(&text))?.base)
 }
 
+/// Its `generated`; nothing without a file, or where it cannot be understood: then others say so.
+pub(crate) fn generated(repo: &Repo, tip: ObjectId) -> Vec<String> {
+    let text = repo.commit(tip).and_then(|commit| repo.blob_at(commit.tree, PATH)).ok().flatten();
+    let file = text.and_then(|text| TeamFile::parse(&String::from_utf8_lossy(&text)).ok());
+    file.map_or_else(Vec::new, |file| file.generated)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod config;
+pub mod conflicts;
 pub mod create;
 pub mod demo;
 pub mod doctor;

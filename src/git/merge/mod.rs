@@ -2,10 +2,15 @@
 //!
 //! Most of them need no merge at all (see `pick`); the rest is asked of `git merge-tree` (see `oracle`).
 
+mod beyond;
+mod footprint;
+pub mod lines;
 mod merger;
 mod oracle;
 mod pick;
 
+pub use beyond::Beyond;
+pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
 pub use oracle::{Stages, Verdict};
 

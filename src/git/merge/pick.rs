@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// One entry of a tree.
-pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
+pub(super) type Slot = Option<(EntryMode, ObjectId)>;
 
 /// The entries of a tree that differ between two, by name: before and after.
 pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
@@ -235,16 +235,18 @@ impl Repo {
     /// there by itself and with what is below it.
     pub(in crate::git) fn differing_leaves(&self, a: ObjectId, b: ObjectId) -> Result<Differing> {
         let mut leaves = Vec::new();
-        self.collect_leaves(Some(a), Some(b), &BString::default(), &mut leaves)?;
+        self.collect_leaves(Some(a), Some(b), &BString::default(), &mut leaves, &mut None)?;
         Ok(leaves)
     }
 
-    fn collect_leaves(
+    /// `vanished`, where somebody asks, gets the directories that are no more.
+    pub(super) fn collect_leaves(
         &self,
         a: Option<ObjectId>,
         b: Option<ObjectId>,
         prefix: &BString,
         leaves: &mut Differing,
+        vanished: &mut Option<&mut Vec<BString>>,
     ) -> Result<()> {
         if a == b {
             return Ok(());
@@ -258,8 +260,11 @@ impl Repo {
                 leaves.push((path.clone(), leaf(before), leaf(after)));
             }
             if tree(before).is_some() || tree(after).is_some() {
+                if let (Some(vanished), Some(_), None) = (vanished.as_mut(), tree(before), tree(after)) {
+                    vanished.push(path.clone());
+                }
                 path.push(b'/');
-                self.collect_leaves(tree(before), tree(after), &path, leaves)?;
+                self.collect_leaves(tree(before), tree(after), &path, leaves, vanished)?;
             }
         }
         Ok(())
@@ -273,6 +278,14 @@ impl Repo {
     /// Refused, if the tree cannot be read.
     pub fn has_path(&self, tree: ObjectId, path: &BString) -> Result<bool> {
         Ok(self.entry_at(tree, path)?.is_some())
+    }
+
+    /// Whether a tree has a directory at a path.
+    ///
+    /// # Errors
+    /// Refused, if the tree cannot be read.
+    pub fn is_directory_at(&self, tree: ObjectId, path: &BString) -> Result<bool> {
+        Ok(self.entry_at(tree, path)?.is_some_and(|(mode, _)| mode.is_tree()))
     }
 }
 

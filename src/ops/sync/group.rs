@@ -1,12 +1,11 @@
 //! Sessions in groups that stand on each other, worked on several at a time.
 
 use super::{Group, Planned};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::git::replay::{Objects, Replayer};
+use crate::ops::workers::each;
 use crate::session::Name;
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Sessions with those that stand on them, lower ones first.
 pub(super) fn grouped(planned: Vec<Planned>) -> Vec<Group> {
@@ -46,35 +45,11 @@ pub(super) fn grouped(planned: Vec<Planned>) -> Vec<Group> {
     groups
 }
 
-/// A group, and what came of it.
-type Slot<'a, T> = (&'a mut Group, Option<Result<T>>);
-
 /// Several groups at a time, each by a worker with a context of its own that lasts; the answers in the groups' order.
 pub(super) fn for_each_group<T: Send>(
     replayers: &mut [Replayer],
     groups: &mut [Group],
     work: impl Fn(&mut Replayer, usize, &mut Group) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Slot<'_, T>>> = groups.iter_mut().map(|group| Mutex::new((group, None))).collect();
-    std::thread::scope(|scope| {
-        for replayer in replayers.iter_mut() {
-            scope.spawn(|| {
-                let replayer = replayer;
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(slot) = slots.get(at) else { break };
-                    let Ok(mut slot) = slot.lock() else { continue };
-                    slot.1 = Some(work(replayer, at, slot.0));
-                }
-            });
-        }
-    });
-    slots
-        .into_iter()
-        .map(|slot| match slot.into_inner() {
-            Ok((_, Some(outcome))) => outcome,
-            _ => Err(Error::bug("A worker died.")),
-        })
-        .collect()
+    each(replayers, groups, work)?.into_iter().collect()
 }

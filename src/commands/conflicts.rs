@@ -1,0 +1,103 @@
+//! `git session conflicts`
+
+use crate::commands::{FormatArgs, Stage, branch_names, print_json, session_names};
+use crate::error::{Error, Exit, Result};
+use crate::ops::Snapshot;
+use crate::ops::conflicts::{self, Report};
+use crate::render;
+use clap_complete::engine::ArgValueCandidates;
+
+/// What collides: each session with its base, and every pair of them, uncommitted work included
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only these, and pairs with at least one of them; @ for this one
+    #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
+    names: Vec<String>,
+    /// Only pairs whose other side is one of these
+    #[arg(long, value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
+    with: Vec<String>,
+    /// Leave out what is not committed
+    #[arg(long)]
+    committed: bool,
+    /// Judge pairs by their tips, whatever their bases did meanwhile
+    #[arg(long)]
+    raw: bool,
+    /// Say what is behind each conflict, and whose merge would help
+    #[arg(long)]
+    why: bool,
+    /// Show the lines that collide, side by side
+    #[arg(short, long)]
+    patch: bool,
+    /// Compare plain branches instead, by glob: 'origin/feature/*'
+    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(branch_names), conflicts_with_all = ["names", "with"])]
+    branches: Vec<String>,
+    /// The base of those branches
+    #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "branches")]
+    base: Option<String>,
+    /// End with 3 if anything collides
+    #[arg(long)]
+    exit_code: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// How the answer is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Table,
+    Json,
+}
+
+impl Kind {
+    fn parse(format: &FormatArgs) -> Result<Kind> {
+        Ok(match format.format.as_deref() {
+            _ if format.json => Kind::Json,
+            None | Some("table") => Kind::Table,
+            Some("json") => Kind::Json,
+            Some(other) => {
+                return Err(Error::usage(format!("There is no format '{other}' of `conflicts`."))
+                    .hint("There are `table`, `matrix`, `json`, `github`, `markdown` and `dot`."));
+            }
+        })
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// See [`conflicts::look`].
+pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
+    let kind = Kind::parse(&args.format)?;
+    let options = conflicts::Options {
+        names: args.names,
+        with: args.with,
+        branches: args.branches,
+        base: args.base,
+        committed: args.committed,
+        raw: args.raw,
+        why: args.why,
+        patch: args.patch,
+    };
+    let ctx = stage.context()?;
+    stage.report_interrupted()?;
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let report = conflicts::look(ctx, &snapshot, &options)?;
+    for warning in &report.warnings {
+        render::warn(stage.colours().err, warning);
+    }
+    print(stage, kind, &report)?;
+    Ok(if args.exit_code && report.has_conflicts() { Exit::Conflicts } else { Exit::Done })
+}
+
+fn print(stage: &Stage, kind: Kind, report: &Report) -> Result<()> {
+    let ctx = stage.context()?;
+    match kind {
+        Kind::Json => drop(print_json(&render::conflicts::json(report))?),
+        Kind::Table => {
+            let text = render::conflicts::table(report, render::width(), stage.colours().out);
+            render::long_answer(&text, || ctx.pager())?;
+            render::narrate(&render::conflicts::summary(report));
+        }
+    }
+    Ok(())
+}

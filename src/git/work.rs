@@ -1,0 +1,194 @@
+//! The work of a worktree as a tree, uncommitted and untracked files included, in memory: nothing is written.
+
+use crate::error::{Context, Error, Result};
+use crate::git::{CommitDraft, Repo};
+use crate::git::command::in_worktree;
+use crate::git::merge::{Merger, Scratch};
+use crate::git::status::{self, ChangedPath};
+use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
+use crate::host::exchange::Stat;
+use crate::session::{BString, ObjectId};
+use gix::bstr::ByteSlice;
+use gix::objs::Write as _;
+use gix::objs::tree::EntryKind;
+
+impl Merger {
+    /// The tree of a worktree as it is now, with every file that is not ignored: what `git add --all` and `git write-tree`
+    /// would give; none where that is the tree of `head`.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read, or the worktree is broken.
+    pub fn work_of(&self, worktree: &Worktree, head: ObjectId) -> Result<Option<ObjectId>> {
+        let mut changed = status::changed_paths_each(&worktree.path)?;
+        // A repository of its own inside is no part of this work.
+        changed.retain(|change| !change.path.ends_with(b"/"));
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let before = self.repo().commit(head)?.tree;
+        let failed = || "A tree could not be made.";
+        let repo = self.repo();
+        let mut editor = repo.inner.edit_tree(before).or_refuse(failed)?;
+        let files = repo.files_of(worktree, &changed)?;
+        for (change, file) in changed.iter().zip(files) {
+            match file {
+                Some((kind, id)) => editor.upsert(change.path.as_bstr(), kind, id).or_refuse(failed)?,
+                None => editor.remove(change.path.as_bstr()).or_refuse(failed)?,
+            };
+        }
+        let tree = editor.write().or_refuse(failed)?.detach();
+        Ok(Some(tree).filter(|tree| *tree != before))
+    }
+}
+
+impl Repo {
+    /// A commit of this tree on `parent` that is nobody's, for merges that want commits. The handle keeps its objects in
+    /// memory.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be made.
+    pub fn commit_in_memory(&self, tree: ObjectId, parent: ObjectId) -> Result<ObjectId> {
+        let nobody = crate::git::config::Identity::of_nobody().signature;
+        let draft = CommitDraft { author: nobody.clone(), committer: nobody, message: "uncommitted work\n".into() };
+        self.write_commit(&draft, tree, &[parent])
+    }
+}
+
+/// What attributes and settings may do to bytes on their way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conversion {
+    None,
+    /// A carriage return may go.
+    LineEnds,
+    Any,
+}
+
+/// A file as it would be added.
+type Added = Option<(EntryKind, ObjectId)>;
+
+impl Repo {
+    /// What `git add` would make of each of these paths.
+    fn files_of(&self, worktree: &Worktree, changed: &[ChangedPath]) -> Result<Vec<Added>> {
+        let ignores_modes = self.switch("core.fileMode")? == Some(false);
+        let ignores_links = self.switch("core.symlinks")? == Some(false);
+        let conversion = self.conversion(worktree)?;
+        let mut files: Vec<Added> = Vec::with_capacity(changed.len());
+        let mut converted: Vec<(usize, &BString)> = Vec::new();
+        for (at, change) in changed.iter().enumerate() {
+            let place = worktree.path.join(path_of_bytes(&change.path));
+            let unreadable = || format!("'{}' could not be read.", place.display());
+            let Some(stat) = Stat::of(&place).or_refuse(unreadable)? else {
+                files.push(None);
+                continue;
+            };
+            if stat.is_symlink() {
+                let target = std::fs::read_link(&place).or_refuse(unreadable)?;
+                files.push(Some((EntryKind::Link, self.blob_in_memory(&bytes_of_path(&target))?)));
+            } else if stat.is_directory() {
+                files.push(self.submodule_at(&place)?);
+            } else if stat.is_file() {
+                let kind = match change.mode {
+                    Some(0o120_000) if ignores_links => EntryKind::Link,
+                    Some(mode) if ignores_modes && mode == 0o100_755 => EntryKind::BlobExecutable,
+                    _ if !ignores_modes && stat.is_executable() => EntryKind::BlobExecutable,
+                    _ => EntryKind::Blob,
+                };
+                let bytes = std::fs::read(&place).or_refuse(unreadable)?;
+                let may_change = match conversion {
+                    Conversion::None => false,
+                    Conversion::LineEnds => bytes.contains(&b'\r'),
+                    Conversion::Any => true,
+                };
+                if may_change && kind != EntryKind::Link {
+                    converted.push((at, &change.path));
+                    files.push(Some((kind, self.null_id())));
+                } else {
+                    files.push(Some((kind, self.blob_in_memory(&bytes)?)));
+                }
+            } else {
+                // A socket or the like: git does not add it.
+                files.push(None);
+            }
+        }
+        for ((at, _), id) in converted.iter().zip(self.as_git_stores(worktree, &converted)?) {
+            if let Some((_, blob)) = &mut files[*at] {
+                *blob = id;
+            }
+        }
+        Ok(files)
+    }
+
+    fn blob_in_memory(&self, bytes: &[u8]) -> Result<ObjectId> {
+        self.inner.objects.write_buf(gix::objs::Kind::Blob, bytes).or_refuse(|| "A file could not be kept.")
+    }
+
+    /// What git may make of a file's bytes before it stores them.
+    fn conversion(&self, worktree: &Worktree) -> Result<Conversion> {
+        if self.conversion_is_configured()? {
+            return Ok(Conversion::Any);
+        }
+        let mut conversion = Conversion::None;
+        let personal = self.path_setting("core.attributesFile")?.map(std::path::PathBuf::from);
+        let own = self.common_dir().join("info/attributes");
+        let listed = in_worktree(&worktree.path)
+            .args(["ls-files", "-z", "--cached", "--others", "--", ":(top,glob)**/.gitattributes"])
+            .run_ok()?;
+        let tracked = listed.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        let tracked = tracked.map(|path| worktree.path.join(path_of_bytes(path)));
+        for file in personal.into_iter().chain([own]).chain(tracked) {
+            let text = std::fs::read(file).unwrap_or_default();
+            let has = |words: &[&str]| words.iter().any(|word| text.find(word).is_some());
+            if has(&["filter", "ident", "encoding"]) {
+                return Ok(Conversion::Any);
+            }
+            if has(&["text", "eol", "crlf"]) {
+                conversion = Conversion::LineEnds;
+            }
+        }
+        Ok(conversion)
+    }
+
+    /// Files as git's filters leave them, in memory.
+    fn as_git_stores(&self, worktree: &Worktree, files: &[(usize, &BString)]) -> Result<Vec<ObjectId>> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scratch = Scratch::new(self)?;
+        let store = gix::odb::loose::Store::at(scratch.directory(), self.hash_kind());
+        let mut ids = Vec::with_capacity(files.len());
+        // A name with a line break cannot be said on a line.
+        let (lines, odd): (Vec<_>, Vec<_>) = files.iter().partition(|(_, path)| !path.contains(&b'\n'));
+        let mut known = std::collections::HashMap::new();
+        let base = || scratch.lend(in_worktree(&worktree.path)).args(["hash-object", "-w"]);
+        if !lines.is_empty() {
+            let input: Vec<u8> = lines.iter().flat_map(|(_, path)| path.iter().copied().chain([b'\n'])).collect();
+            let output = base().arg("--stdin-paths").input(input).run_ok()?;
+            let text = output.text();
+            known.extend(lines.iter().map(|(at, _)| *at).zip(text.lines().map(str::to_owned)));
+        }
+        for (at, path) in odd {
+            let output = base().arg("--").arg(path_of_bytes(path)).run_ok()?;
+            known.insert(at, output.text().trim().to_owned());
+        }
+        for (at, path) in files {
+            let id = known.get(at).and_then(|hex| ObjectId::from_hex(hex.as_bytes()).ok());
+            let id = id.ok_or_else(|| Error::refused(format!("git could not store '{path}'.")))?;
+            let mut buffer = Vec::new();
+            let failed = || format!("'{path}' could not be kept.");
+            if let Some(data) = store.try_find(&id, &mut buffer).or_refuse(failed)? {
+                self.inner.objects.write_buf(data.kind, data.data).or_refuse(failed)?;
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// What is checked out in a submodule; none of a directory that is no repository.
+    fn submodule_at(&self, place: &std::path::Path) -> Result<Added> {
+        if !place.join(".git").exists() {
+            return Ok(None);
+        }
+        let output = in_worktree(place).args(["rev-parse", "--verify", "--quiet", "HEAD"]).run()?;
+        Ok(ObjectId::from_hex(output.text().as_bytes()).ok().map(|id| (EntryKind::Commit, id)))
+    }
+}
