@@ -12,6 +12,7 @@ the base put onto it, of which many really collide; and that nothing was left be
 """
 
 import argparse
+import collections
 import itertools
 import json
 import os
@@ -81,8 +82,11 @@ def single_commits(place, base, wanted):
     found = {}
     rows = git("rev-list", "--no-merges", "--reverse", "--parents", f"{base}..HEAD@{{upstream}}", cwd=place).splitlines()
     rows = [row.split() for row in rows if len(row.split()) == 2]
-    step = max(1, len(rows) // (wanted * 3))
-    for commit, parent in rows[::step]:
+    # Those of the files that most commits touch come first: they are the ones that collide.
+    touched = {row[0]: git("diff-tree", "-r", "--name-only", "--no-commit-id", row[0], cwd=place).splitlines() for row in rows}
+    often = collections.Counter(path for paths in touched.values() for path in paths)
+    rows.sort(key=lambda row: -max((often[path] for path in touched[row[0]]), default=0))
+    for commit, parent in rows:
         done = subprocess.run(["git", "merge-tree", "--write-tree", f"--merge-base={parent}", base, commit], cwd=place,
                               env=ENV, text=True, capture_output=True)
         tree = done.stdout.split("\n")[0]

@@ -33,6 +33,8 @@ pub struct Repo {
     backend: refs::Backend,
     common_dir: PathBuf,
     blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
+    /// The commit graph, once somebody asked for it; none where there is none.
+    graph: std::cell::OnceCell<Option<gix::commitgraph::Graph>>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -84,7 +86,7 @@ impl Repo {
         inner.object_cache_size_if_unset(16 * 1024 * 1024);
         let common_dir = absolute(inner.common_dir())?;
         let backend = refs::Backend::of(&inner, &common_dir);
-        Ok(Repo { inner, backend, common_dir, blobs: std::sync::Arc::default() })
+        Ok(Repo { inner, backend, common_dir, blobs: std::sync::Arc::default(), graph: std::cell::OnceCell::new() })
     }
 
     /// The directory that all worktrees share: `.git` of the main worktree, or the bare repository.
@@ -218,6 +220,18 @@ pub fn digest(bytes: &[u8]) -> Result<String> {
 }
 
 impl Repo {
+    /// The commit graph, where the repository has one and trusts it: replaced and grafted commits are not in it.
+    fn commit_graph(&self) -> Option<&gix::commitgraph::Graph> {
+        let open = || {
+            let may_replace = self.refs_below("refs/replace/").map_or(true, |refs| !refs.is_empty());
+            if may_replace || self.common_dir.join("shallow").exists() || self.common_dir.join("info/grafts").exists() {
+                return None;
+            }
+            self.inner.commit_graph_if_enabled().ok().flatten()
+        };
+        self.graph.get_or_init(open).as_ref()
+    }
+
     /// Another handle on the same repository, for another thread.
     ///
     /// # Errors

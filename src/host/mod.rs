@@ -8,6 +8,7 @@ pub mod occupants;
 pub mod ports;
 pub mod process;
 pub mod random;
+pub mod scratch;
 pub mod state;
 pub mod terminal;
 pub mod users;

@@ -138,6 +138,18 @@ impl Merger {
             .collect()
     }
 
+    /// The tree that a merge of trees gives, where that can be told without git.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn without_git(&self, question: Question) -> Result<Option<ObjectId>> {
+        let Question { base: Some(base), ours, theirs, .. } = question else { return Ok(None) };
+        match self.repo.pick_tree(base, ours, theirs, &HashMap::new())? {
+            Picked::Tree(tree) => Ok(Some(tree)),
+            _ => Ok(None),
+        }
+    }
+
     /// What can be told without git, or what it has to be asked.
     fn first_look(&self, question: Question) -> Result<First> {
         let Question { base: Some(base), ours, theirs, .. } = question else { return Ok(First::Ask(question, None)) };

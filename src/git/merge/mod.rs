@@ -33,7 +33,7 @@ pub enum Merged {
 /// with this value.
 #[derive(Debug)]
 pub struct Scratch {
-    directory: PathBuf,
+    directory: crate::host::scratch::Scratch,
     objects: PathBuf,
 }
 
@@ -43,26 +43,17 @@ impl Scratch {
     /// # Errors
     /// Refused, if it cannot be made.
     pub fn new(repo: &Repo) -> Result<Scratch> {
-        let name = format!("git-session-{}", crate::session::OperationId::from_bytes(crate::host::random::bits()?));
-        let directory = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&directory)
-            .or_refuse(|| format!("The temporary directory '{}' could not be made.", directory.display()))?;
+        let directory = crate::host::scratch::Scratch::new()?;
         Ok(Scratch { directory, objects: repo.common_dir().join("objects") })
     }
 
     /// Where it is.
     pub(super) fn directory(&self) -> &std::path::Path {
-        &self.directory
+        self.directory.path()
     }
 
     pub(super) fn lend(&self, command: Command) -> Command {
-        command.env("GIT_OBJECT_DIRECTORY", &self.directory).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
+        command.env("GIT_OBJECT_DIRECTORY", self.directory()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
     }
 }
 

@@ -103,6 +103,8 @@ impl Oracle {
         }
         let needed =
             questions.iter().flat_map(|question| question.base.into_iter().chain([question.ours, question.theirs]));
+        // The attributes may be those of a commit that is nowhere yet: what a stack stands on.
+        let needed = needed.chain(questions.iter().map(|question| question.attributes));
         self.tell(repo, needed.collect()).map_err(|error| (Vec::new(), error))?;
         let command = self.command.clone().input(input);
         let output = command.run().map_err(|error| (Vec::new(), error))?;

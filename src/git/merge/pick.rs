@@ -220,6 +220,11 @@ impl Repo {
         Ok(differing)
     }
 
+    /// The names at the top of two trees that differ, by name.
+    pub(in crate::git) fn differing_at_top(&self, a: ObjectId, b: ObjectId) -> Result<Differing> {
+        if a == b { Ok(Vec::new()) } else { self.differing_entries(Some(a), Some(b)) }
+    }
+
     /// The paths that differ between two trees, sorted, and whether each was there before.
     ///
     /// # Errors

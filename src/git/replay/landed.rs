@@ -4,13 +4,18 @@
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::ObjectId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
 /// Stands for the set of paths that a commit changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(u64);
+
+/// Stands for the set of names at the top of the tree that a commit changes something below: a first look, which most
+/// commits do not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape(u64);
 
 /// The commits that a base has and a branch may lack, by key.
 #[derive(Debug, Default)]
@@ -88,6 +93,33 @@ impl Repo {
         Ok(output.text().lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect())
     }
 
+    /// The shape of what a commit changes against its first parent, or against nothing.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be read.
+    pub fn change_shape(&self, id: ObjectId) -> Result<Shape> {
+        let (before, tree) = self.trees_of_change(id)?;
+        let mut hasher = DefaultHasher::new();
+        for (name, ..) in self.differing_at_top(before, tree)? {
+            name.hash(&mut hasher);
+        }
+        Ok(Shape(hasher.finish()))
+    }
+
+    /// The keys of those of the commits whose shapes are among these.
+    ///
+    /// # Errors
+    /// Refused, if one cannot be read.
+    pub fn change_keys_like(&self, commits: &[ObjectId], shapes: &HashSet<Shape>) -> Result<Vec<(Key, ObjectId)>> {
+        let mut keys = Vec::new();
+        for id in commits {
+            if shapes.contains(&self.change_shape(*id)?) {
+                keys.push((self.change_key(*id)?, *id));
+            }
+        }
+        Ok(keys)
+    }
+
     /// The key of what a commit changes against its first parent, or against nothing.
     ///
     /// # Errors
@@ -103,20 +135,27 @@ impl Repo {
         Ok(Key(hasher.finish()))
     }
 
-    /// The trees before and after a commit.
+    /// The trees before and after a commit: from the commit graph, where there is one, so that nothing is inflated.
     fn trees_of_change(&self, id: ObjectId) -> Result<(ObjectId, ObjectId)> {
-        let unreadable = || format!("The commit {id} could not be read.");
-        let tree_of = |id: ObjectId| -> Result<(ObjectId, Option<ObjectId>)> {
-            let commit = self.inner.find_commit(id).or_refuse(unreadable)?;
-            let tree = commit.tree_id().or_refuse(unreadable)?.detach();
-            Ok((tree, commit.parent_ids().next().map(gix::Id::detach)))
-        };
-        let (tree, parent) = tree_of(id)?;
+        let (tree, parent) = self.tree_and_parent(id)?;
         let before = match parent {
-            Some(parent) => tree_of(parent)?.0,
+            Some(parent) => self.tree_and_parent(parent)?.0,
             None => ObjectId::empty_tree(self.hash_kind()),
         };
         Ok((before, tree))
+    }
+
+    fn tree_and_parent(&self, id: ObjectId) -> Result<(ObjectId, Option<ObjectId>)> {
+        let unreadable = || format!("The commit {id} could not be read.");
+        if let Some(graph) = self.commit_graph()
+            && let Some(commit) = graph.commit_by_id(id)
+        {
+            let parent = commit.iter_parents().next().transpose().or_refuse(unreadable)?;
+            return Ok((commit.root_tree_id().to_owned(), parent.map(|at| graph.id_at(at).to_owned())));
+        }
+        let commit = self.inner.find_commit(id).or_refuse(unreadable)?;
+        let tree = commit.tree_id().or_refuse(unreadable)?.detach();
+        Ok((tree, commit.parent_ids().next().map(gix::Id::detach)))
     }
 
     /// What a commit's change adds less what it takes, line by line, white space left out as git's patch ids leave it

@@ -5,14 +5,16 @@
 
 mod landed;
 mod own;
+mod run;
 
-pub use landed::{Key, Landed};
+pub use landed::{Key, Landed, Shape};
 pub use own::{Own, Question};
 
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::config::Identity;
-use crate::git::merge::{Merger, Stages, Verdict};
+use crate::git::merge::{Merger, Stages};
+use run::Run;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use std::collections::{HashMap, HashSet};
@@ -92,47 +94,40 @@ impl Replayer {
     /// # Errors
     /// Refused, if something cannot be read, or one of them is a merge or has no parent.
     pub fn replay(&mut self, identity: &Identity, onto: ObjectId, own: &[ObjectId]) -> Result<Replayed> {
-        let mut head = onto;
-        let mut head_tree = self.repo().commit(onto)?.tree;
-        let (mut replayed, mut dropped, mut inexact) = (0, 0, None);
-        let mut rewritten = Vec::new();
-        for id in own {
-            let data = self.bytes_of(*id)?;
-            let raw = Raw::parse(&data).ok_or_else(|| Error::refused(format!("The commit {id} is malformed.")))?;
-            let [parent] = raw.parents.as_slice() else {
-                return Err(Error::refused(format!("The commit {id} cannot be replayed: it has no single parent.")));
-            };
-            if *parent == head {
-                (head, head_tree, replayed) = (*id, raw.tree, replayed + 1);
-                continue;
-            }
-            let parent_tree = self.repo().commit(*parent)?.tree;
-            let tree = match self.merger.merge(onto, parent_tree, head_tree, raw.tree)? {
-                Verdict::Clean(tree) => tree,
-                Verdict::Conflict(files) => {
-                    return Ok(Replayed::Conflict { commit: *id, files, onto: head_tree });
-                }
-            };
-            if tree == head_tree && raw.tree != parent_tree {
-                dropped += 1;
-                continue;
-            }
-            if raw.has_encoding {
-                inexact = Some("a commit message has an encoding of its own");
-            } else if raw.message.contains(&0) {
-                inexact = Some("a commit message has a zero byte");
-            }
-            let commit = raw.onto(tree, head, identity);
-            let written = self.repo().inner.objects_write_commit(&commit)?;
-            rewritten.push((*id, written));
-            (head, head_tree, replayed) = (written, tree, replayed + 1);
-        }
-        Ok(Replayed::Done { tip: head, replayed, dropped, rewritten, inexact })
+        let only = self.replay_all(identity, &[(onto, own)]).pop();
+        only.unwrap_or_else(|| Err(Error::bug("A replay came to nothing.")))
     }
 
-    fn bytes_of(&self, id: ObjectId) -> Result<Vec<u8>> {
-        let object = self.repo().inner.find_object(id).or_refuse(|| format!("The commit {id} could not be read."))?;
-        Ok(object.data.clone())
+    /// Several replays that do not depend on each other, each `own` onto its `onto`: what git has to be asked for all of
+    /// them it is asked at once.
+    pub fn replay_all(&mut self, identity: &Identity, asked: &[(ObjectId, &[ObjectId])]) -> Vec<Result<Replayed>> {
+        let mut running: Vec<Result<Run<'_>>> =
+            asked.iter().map(|(onto, own)| Run::new(&self.merger, identity, *onto, own)).collect();
+        loop {
+            let (mut places, mut questions) = (Vec::new(), Vec::new());
+            for (at, slot) in running.iter_mut().enumerate() {
+                let Ok(run) = slot else { continue };
+                match run.go_on(&self.merger) {
+                    Ok(Some(question)) => {
+                        places.push(at);
+                        questions.push(question);
+                    }
+                    Ok(None) => {}
+                    Err(error) => *slot = Err(error),
+                }
+            }
+            if questions.is_empty() {
+                break;
+            }
+            for (at, verdict) in places.into_iter().zip(self.merger.merge_all(&questions)) {
+                let Ok(run) = &mut running[at] else { continue };
+                let outcome = verdict.and_then(|verdict| run.take(&self.merger, verdict));
+                if let Err(error) = outcome {
+                    running[at] = Err(error);
+                }
+            }
+        }
+        running.into_iter().map(|run| run.map(Run::outcome)).collect()
     }
 
     /// The bytes of a blob that a verdict names.

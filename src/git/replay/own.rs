@@ -47,12 +47,26 @@ impl Repo {
     /// # Errors
     /// Refused, if history cannot be read.
     pub fn own_chain(&self, question: Question, wants_chain: bool) -> Result<Own> {
+        self.own_chain_from(question, None, wants_chain)
+    }
+
+    /// The same; `meeting` is the merge base of branch and base tip, where somebody knows it.
+    ///
+    /// # Errors
+    /// Refused, if history cannot be read.
+    pub fn own_chain_from(
+        &self,
+        question: Question,
+        meeting: Option<ObjectId>,
+        wants_chain: bool,
+    ) -> Result<Own> {
         let Question { base_tip, tip, fork } = question;
         let unreadable = || "History could not be read.";
         let meet = |a: ObjectId, b: ObjectId| -> Result<Option<ObjectId>> {
             Ok(self.inner.merge_base(a, b).or_refuse(unreadable)?.map(gix::Id::detach))
         };
-        let Some(base) = meet(tip, base_tip)? else { return Ok(Own::Unrelated) };
+        let known = meeting.map_or_else(|| meet(tip, base_tip), |base| Ok(Some(base)))?;
+        let Some(base) = known else { return Ok(Own::Unrelated) };
         let fork = fork.filter(|fork| *fork != base && self.has_object(*fork));
         // A base that was put back, or is another one now: what the branch has below its fork is foreign to it.
         let is_foreign =

@@ -125,23 +125,25 @@ fn candidates(engine: &mut Engine, gathered: &Gathered, options: &Options) -> Re
                         meeting,
                     };
                     candidate.is_open = candidate.depends_on_git(gathered);
-                    candidate
+                    Some(candidate)
                 }
-                _ => by_tips(a, b, one, two, options),
+                _ => by_tips(a, b, gathered, options),
             };
-            if candidate.meeting.is_any() || options.raw {
-                found.push(candidate);
-            }
+            found.extend(candidate.filter(|candidate| candidate.meeting.is_any() || options.raw));
         }
     }
     Ok(found)
 }
 
-fn by_tips(a: usize, b: usize, one: &Side, two: &Side, options: &Options) -> Candidate {
+fn by_tips(a: usize, b: usize, gathered: &Gathered, options: &Options) -> Option<Candidate> {
+    let subjects = &gathered.subjects;
+    let (one, two) = (subjects[a].side.as_ref()?, subjects[b].side.as_ref()?);
     let meeting = one.own.meeting(&two.own);
     let is_open = meeting.is_any() || options.raw;
-    let question = Question { attributes: one.commit, base: None, ours: one.commit, theirs: two.commit };
-    Candidate { a, b, basis: Basis::Tips, question, is_open, base: None, footprints: None, meeting }
+    // The trunk's attributes, as everywhere: so that git is asked about all pairs at once.
+    let attributes = subjects[a].trunk_tip?;
+    let question = Question { attributes, base: None, ours: one.commit, theirs: two.commit };
+    Some(Candidate { a, b, basis: Basis::Tips, question, is_open, base: None, footprints: None, meeting })
 }
 
 /// Whether one of the tips is in the other's history.

@@ -24,7 +24,7 @@ struct Rebase {
     tip: Option<ObjectId>,
     /// Whether it matters which of its commits the base has already.
     depends_on_landed: bool,
-    why_not: Option<String>,
+    was_replayed: bool,
 }
 
 /// Sessions that stand on each other, lower ones first.
@@ -38,33 +38,72 @@ pub(super) fn verdicts(
     rows: &mut [AgainstBase],
 ) -> Result<()> {
     let identity = Identity::of_nobody();
-    let mut stacks = stacks(gathered);
-    each(replayers, &mut stacks, |replayer, _, stack| {
-        for n in 0..stack.len() {
-            let (below, rest) = stack.split_at_mut(n);
-            let Some(rebase) = rest.first_mut() else { continue };
-            if let Err(error) = first_try(replayer, &identity, gathered, below, rebase) {
-                rebase.why_not = Some(error.one_line());
-            }
+    let stacks = stacks(gathered);
+    // A share of the stacks for each worker: what git has to be asked for the whole share it is asked at once.
+    let share = stacks.len().div_ceil(replayers.len()).max(1);
+    let mut shares: Vec<Vec<Stack>> = Vec::new();
+    for stack in stacks {
+        match shares.last_mut().filter(|last| last.len() < share) {
+            Some(last) => last.push(stack),
+            None => shares.push(vec![stack]),
+        }
+    }
+    each(replayers, &mut shares, |replayer, _, stacks| {
+        level_by_level(replayer, &identity, stacks, |replayer, below, rebase| first_try(replayer, gathered, below, rebase));
+        for rebase in stacks.iter_mut().flatten().filter(|rebase| !rebase.chain.is_empty()) {
+            let commits: Vec<ObjectId> = rebase.chain.iter().map(|(id, _)| *id).collect();
+            rebase.depends_on_landed = rebase.was_replayed
+                && (rebase.is_clean != Some(true) || share_a_path(replayer.repo(), &commits).unwrap_or(true));
         }
     })?;
-    let landed = landed(&ctx.repo, gathered, &stacks);
-    each(replayers, &mut stacks, |replayer, _, stack| {
-        for n in 0..stack.len() {
-            let (below, rest) = stack.split_at_mut(n);
-            let Some(rebase) = rest.first_mut() else { continue };
-            if let Err(error) = with_landed(replayer, &identity, gathered, below, rebase, &landed) {
-                (rebase.is_clean, rebase.why_not) = (None, Some(error.one_line()));
-            }
-        }
+    let landed = landed(&ctx.repo, gathered, &shares);
+    each(replayers, &mut shares, |replayer, _, stacks| {
+        level_by_level(replayer, &identity, stacks, |replayer, below, rebase| {
+            with_landed(replayer, gathered, below, rebase, &landed)
+        });
     })?;
-    for rebase in stacks.into_iter().flatten() {
+    for rebase in shares.into_iter().flatten().flatten() {
         let name = &gathered.subjects[rebase.at].name;
         if let Some(row) = rows.iter_mut().find(|row| row.name == *name) {
             row.rebase = rebase.is_clean;
         }
     }
     Ok(())
+}
+
+/// What is to be replayed, and onto what; none where there is nothing to do.
+type Replay = Option<(ObjectId, Vec<ObjectId>)>;
+
+/// Those at the bottom of all stacks first, together; then those that stand on them.
+fn level_by_level(
+    replayer: &mut Replayer,
+    identity: &Identity,
+    stacks: &mut [Stack],
+    mut look: impl FnMut(&mut Replayer, &[Rebase], &mut Rebase) -> Result<Replay>,
+) {
+    for level in 0..stacks.iter().map(Vec::len).max().unwrap_or(0) {
+        let mut wanted: Vec<(usize, ObjectId, Vec<ObjectId>)> = Vec::new();
+        for (at, stack) in stacks.iter_mut().enumerate() {
+            let Some((below, rest)) = stack.split_at_mut_checked(level) else { continue };
+            let Some(rebase) = rest.first_mut() else { continue };
+            match look(replayer, below, rebase) {
+                Ok(Some((onto, commits))) => wanted.push((at, onto, commits)),
+                Ok(None) => {}
+                Err(_) => rebase.is_clean = None,
+            }
+        }
+        let asked: Vec<(ObjectId, &[ObjectId])> =
+            wanted.iter().map(|(_, onto, commits)| (*onto, commits.as_slice())).collect();
+        for ((at, ..), replayed) in wanted.iter().zip(replayer.replay_all(identity, &asked)) {
+            let rebase = &mut stacks[*at][level];
+            rebase.was_replayed = true;
+            (rebase.is_clean, rebase.tip) = match replayed {
+                Ok(Replayed::Done { tip, .. }) => (Some(true), Some(tip)),
+                Ok(Replayed::Conflict { .. }) => (Some(false), None),
+                Err(_) => (None, None),
+            };
+        }
+    }
 }
 
 fn stacks(gathered: &Gathered) -> Vec<Stack> {
@@ -88,7 +127,7 @@ fn stacks(gathered: &Gathered) -> Vec<Stack> {
             is_clean: None,
             tip: None,
             depends_on_landed: false,
-            why_not: None,
+            was_replayed: false,
         });
     }
     stacks
@@ -101,33 +140,31 @@ fn onto(subject: &Subject, below: &[Rebase], question: Question) -> ObjectId {
 }
 
 /// As if the base had none of the commits.
-fn first_try(
-    replayer: &mut Replayer,
-    identity: &Identity,
-    gathered: &Gathered,
-    below: &[Rebase],
-    rebase: &mut Rebase,
-) -> Result<()> {
+fn first_try(replayer: &mut Replayer, gathered: &Gathered, below: &[Rebase], rebase: &mut Rebase) -> Result<Replay> {
     let subject = &gathered.subjects[rebase.at];
     let onto = onto(subject, below, rebase.question);
     let moves = onto != rebase.question.base_tip;
-    let own = replayer.repo().own_chain(rebase.question, moves)?;
+    let bases = subject.side.as_ref().map_or(&[][..], |side| side.bases.as_slice());
+    let own = replayer.repo().own_chain_from(rebase.question, bases.first().copied(), moves)?;
     let is_current = matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
     if is_current && !moves {
         (rebase.is_clean, rebase.tip) = (Some(true), Some(rebase.question.tip));
-        return Ok(());
+        return Ok(None);
     }
     match own {
-        Own::Behind => (rebase.is_clean, rebase.tip) = (Some(true), Some(onto)),
-        Own::UpToDate | Own::Unrelated => {}
+        Own::Behind => {
+            (rebase.is_clean, rebase.tip) = (Some(true), Some(onto));
+            Ok(None)
+        }
+        Own::UpToDate | Own::Unrelated => Ok(None),
         Own::Mixed { .. } => {
             let commits = replayer.repo().commits_to_replay(rebase.question)?;
             for id in &commits {
                 if replayer.repo().commit(*id)?.parents.len() != 1 {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
-            settle(rebase, replayer.replay(identity, onto, &commits)?);
+            Ok(Some((onto, commits)))
         }
         Own::Chain { commits, below: parting, .. } => {
             let is_alone = commits.len() == 1;
@@ -135,22 +172,11 @@ fn first_try(
             // Of a single commit the merge says it already, unless there is somebody on top who wants to know where to.
             if is_alone && !moves && merges_cleanly_as_committed(subject, parting) && !has_children(gathered, rebase.at) {
                 rebase.is_clean = Some(true);
-                return Ok(());
+                return Ok(None);
             }
-            let commits: Vec<ObjectId> = rebase.chain.iter().map(|(id, _)| *id).collect();
-            let replayed = replayer.replay(identity, onto, &commits)?;
-            settle(rebase, replayed);
-            rebase.depends_on_landed = rebase.is_clean != Some(true) || share_a_path(replayer.repo(), &commits)?;
+            Ok(Some((onto, rebase.chain.iter().map(|(id, _)| *id).collect())))
         }
     }
-    Ok(())
-}
-
-fn settle(rebase: &mut Rebase, replayed: Replayed) {
-    (rebase.is_clean, rebase.tip) = match replayed {
-        Replayed::Done { tip, .. } => (Some(true), Some(tip)),
-        Replayed::Conflict { .. } => (Some(false), None),
-    };
 }
 
 fn has_children(gathered: &Gathered, at: usize) -> bool {
@@ -180,36 +206,34 @@ fn share_a_path(repo: &Repo, commits: &[ObjectId]) -> Result<bool> {
 }
 
 /// What the trunks have that those sessions may lack which depend on it.
-fn landed(repo: &Repo, gathered: &Gathered, stacks: &[Stack]) -> HashMap<ObjectId, Option<Landed>> {
+fn landed(repo: &Repo, gathered: &Gathered, shares: &[Vec<Stack>]) -> HashMap<ObjectId, Option<Landed>> {
     let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-    for rebase in stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed) {
+    for rebase in shares.iter().flatten().flatten().filter(|rebase| rebase.depends_on_landed) {
         if let (Some(trunk), Some(below)) = (gathered.subjects[rebase.at].trunk_tip, rebase.below) {
             partings.entry(trunk).or_default().push(below);
         }
     }
-    partings
-        .into_iter()
-        .map(|(trunk, partings)| {
-            let keys = repo.base_commits_since(trunk, &partings).and_then(|commits| {
-                commits.into_iter().map(|id| Ok((repo.change_key(id)?, id))).collect::<Result<Vec<_>>>()
-            });
-            (trunk, keys.ok().map(Landed::of))
-        })
-        .collect()
+    let chains = shares.iter().flatten().flatten().flat_map(|rebase| &rebase.chain);
+    let Ok(shapes) = chains.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<_>>>() else {
+        return HashMap::new();
+    };
+    let keys = |trunk: ObjectId, partings: &[ObjectId]| {
+        repo.change_keys_like(&repo.base_commits_since(trunk, partings)?, &shapes)
+    };
+    partings.into_iter().map(|(trunk, partings)| (trunk, keys(trunk, &partings).ok().map(Landed::of))).collect()
 }
 
 /// Again without what the base has, where it may have any of it.
 fn with_landed(
     replayer: &mut Replayer,
-    identity: &Identity,
     gathered: &Gathered,
     below: &[Rebase],
-    rebase: &mut Rebase,
+    rebase: &Rebase,
     landed: &HashMap<ObjectId, Option<Landed>>,
-) -> Result<()> {
+) -> Result<Replay> {
     let subject = &gathered.subjects[rebase.at];
     if !rebase.depends_on_landed {
-        return Ok(());
+        return Ok(None);
     }
     let known = subject.trunk_tip.and_then(|trunk| landed.get(&trunk)).and_then(Option::as_ref);
     let mut may_have = known.is_none();
@@ -221,10 +245,9 @@ fn with_landed(
         may_have |= rebase.chain.iter().any(|(_, key)| lower.chain.iter().any(|(_, other)| other == key));
         at = gathered.subjects[lower.at].parent;
     }
-    if may_have {
-        let commits = replayer.repo().commits_to_replay(rebase.question)?;
-        let onto = onto(subject, below, rebase.question);
-        settle(rebase, replayer.replay(identity, onto, &commits)?);
+    if !may_have {
+        return Ok(None);
     }
-    Ok(())
+    let commits = replayer.repo().commits_to_replay(rebase.question)?;
+    Ok(Some((onto(subject, below, rebase.question), commits)))
 }

@@ -6,13 +6,13 @@ use super::look;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan};
 use crate::error::{Error, Result};
 use crate::git::Repo;
-use crate::git::replay::{Key, Landed, Own, Question, Replayer};
+use crate::git::replay::{Key, Landed, Own, Question, Replayer, Shape};
 use crate::ops::base::{self, Tip};
 use crate::ops::{Context, scope};
 use crate::session::ObjectId;
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Plans it.
 ///
@@ -187,6 +187,11 @@ fn landed(
             partings.entry(tip.id).or_default().push(*below);
         }
     }
+    let own = chains.iter().flatten().flatten();
+    let own = own.flat_map(|own| if let Own::Chain { commits, .. } = own { commits.as_slice() } else { &[] });
+    let Ok(shapes) = own.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<Shape>>>() else {
+        return Ok(HashMap::new());
+    };
     let mut landed = HashMap::new();
     for (tip, partings) in partings {
         let Ok(commits) = repo.base_commits_since(tip, &partings) else { continue };
@@ -197,7 +202,10 @@ fn landed(
                 .iter_mut()
                 .zip(commits.chunks(share))
                 .map(|(replayer, share)| {
-                    scope.spawn(move || share.iter().map(|id| Ok((replayer.repo().change_key(*id)?, *id))).collect())
+                    {
+                    let shapes = &shapes;
+                    scope.spawn(move || replayer.repo().change_keys_like(share, shapes))
+                }
                 })
                 .collect();
             running

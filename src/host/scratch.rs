@@ -1,0 +1,91 @@
+//! Directories for what nobody keeps: in memory where the system has such a place, and gone with the value.
+
+use crate::error::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// With less room than that, memory is left to others.
+#[cfg(target_os = "linux")]
+const ROOM_IN_MEMORY: u64 = 512 * 1024 * 1024;
+
+/// How the names of ours begin; the process follows.
+const PREFIX: &str = "git-session-";
+
+/// What a process that was killed left behind may go after this long.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+
+/// A directory of our own; it goes with this value.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes one that nobody else may look into, and clears away what dead ones left.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be made.
+    pub fn new() -> Result<Scratch> {
+        let place = place();
+        sweep(&place);
+        let name = crate::session::OperationId::from_bytes(crate::host::random::bits()?);
+        let path = place.join(format!("{PREFIX}{}-{name}", std::process::id()));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&path)
+            .or_refuse(|| format!("The temporary directory '{}' could not be made.", path.display()))?;
+        Ok(Scratch { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Many small files are made and deleted in an instant: a disk's file system takes ten times as long.
+fn place() -> PathBuf {
+    #[cfg(target_os = "linux")]
+    {
+        let memory = Path::new("/dev/shm");
+        let is_asked_for = std::env::var_os("TMPDIR").is_some_and(|place| !place.is_empty());
+        let may_write = || rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
+        if !is_asked_for && may_write() && crate::host::disk::free(memory).is_some_and(|free| free >= ROOM_IN_MEMORY) {
+            return memory.to_owned();
+        }
+    }
+    std::env::temp_dir()
+}
+
+/// Deletes what processes left that are no more. That it fails is no matter: somebody else's, or just going.
+fn sweep(place: &Path) {
+    let Ok(entries) = std::fs::read_dir(place) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let Some(pid) = rest.split('-').next().and_then(|pid| pid.parse::<u32>().ok()) else { continue };
+        let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > LEFT_BEHIND) && pid != std::process::id() && !is_alive(pid) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn is_alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// What cannot be told is taken for alive.
+#[cfg(not(target_os = "linux"))]
+fn is_alive(_pid: u32) -> bool {
+    true
+}
