@@ -10,6 +10,7 @@ mod architecture;
 mod cleanup;
 mod completion;
 mod config;
+mod conflicts;
 mod contention;
 mod create;
 mod demo;
