@@ -21,7 +21,7 @@ pub(super) type Slot = Option<(EntryMode, ObjectId)>;
 pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
 
 /// A file whose content both sides changed: of one mode on all sides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Shared {
     pub(super) path: BString,
     pub(super) mode: EntryMode,

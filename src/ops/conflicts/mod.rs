@@ -184,7 +184,9 @@ impl Report {
 /// Usage or refused, if an argument means no session or branch. What is wrong with one of them is a sentence.
 pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Report> {
     let mut gathered = subject::gather(ctx, snapshot, options)?;
-    let workers = rayon::current_num_threads().min(gathered.subjects.len()).max(1);
+    // Worktrees are waited for, which several can do at a time; the rest is done soonest by one that remembers it all.
+    let waits = gathered.subjects.iter().filter(|subject| subject.worktree.is_some()).count();
+    let workers = rayon::current_num_threads().min(waits).max(1);
     let mut replayers = (0..workers).map(|_| Replayer::new(&ctx.repo)).collect::<Result<Vec<_>>>()?;
     against::prepare(&mut replayers, &mut gathered, options)?;
     let mut warnings = std::mem::take(&mut gathered.warnings);
@@ -197,7 +199,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
     if options.why {
         why::explain(first.merger(), &gathered, &mut against_base, &mut pairs)?;
     }
-    rebase::verdicts(ctx, &mut replayers, &gathered, &mut against_base)?;
+    rebase::verdicts(first, &gathered, &mut against_base)?;
     advice::add(ctx, &gathered, &mut against_base, &mut pairs)?;
     pairs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b))));
     warnings.extend(gathered.subjects.iter().filter(|subject| subject.is_shown).filter_map(Subject::warning));

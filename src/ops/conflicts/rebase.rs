@@ -7,8 +7,6 @@ use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::merge::Verdict;
 use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
-use crate::ops::Context;
-use crate::ops::workers::each;
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
 
@@ -32,37 +30,25 @@ type Stack = Vec<Rebase>;
 
 /// Fills in whether the rebase of each is clean.
 pub(super) fn verdicts(
-    ctx: &Context,
-    replayers: &mut [Replayer],
+    replayer: &mut Replayer,
     gathered: &Gathered,
     rows: &mut [AgainstBase],
 ) -> Result<()> {
     let identity = Identity::of_nobody();
-    let stacks = stacks(gathered);
-    // A share of the stacks for each worker: what git has to be asked for the whole share it is asked at once.
-    let share = stacks.len().div_ceil(replayers.len()).max(1);
-    let mut shares: Vec<Vec<Stack>> = Vec::new();
-    for stack in stacks {
-        match shares.last_mut().filter(|last| last.len() < share) {
-            Some(last) => last.push(stack),
-            None => shares.push(vec![stack]),
-        }
+    let mut stacks = stacks(gathered);
+    level_by_level(replayer, &identity, &mut stacks, |replayer, below, rebase| {
+        first_try(replayer, gathered, below, rebase)
+    });
+    for rebase in stacks.iter_mut().flatten().filter(|rebase| rebase.was_replayed && !rebase.chain.is_empty()) {
+        let commits: Vec<ObjectId> = rebase.chain.iter().map(|(id, _)| *id).collect();
+        rebase.depends_on_landed =
+            rebase.is_clean != Some(true) || share_a_path(replayer.repo(), &commits).unwrap_or(true);
     }
-    each(replayers, &mut shares, |replayer, _, stacks| {
-        level_by_level(replayer, &identity, stacks, |replayer, below, rebase| first_try(replayer, gathered, below, rebase));
-        for rebase in stacks.iter_mut().flatten().filter(|rebase| !rebase.chain.is_empty()) {
-            let commits: Vec<ObjectId> = rebase.chain.iter().map(|(id, _)| *id).collect();
-            rebase.depends_on_landed = rebase.was_replayed
-                && (rebase.is_clean != Some(true) || share_a_path(replayer.repo(), &commits).unwrap_or(true));
-        }
-    })?;
-    let landed = landed(&ctx.repo, gathered, &shares);
-    each(replayers, &mut shares, |replayer, _, stacks| {
-        level_by_level(replayer, &identity, stacks, |replayer, below, rebase| {
-            with_landed(replayer, gathered, below, rebase, &landed)
-        });
-    })?;
-    for rebase in shares.into_iter().flatten().flatten() {
+    let landed = landed(replayer.repo(), gathered, &stacks);
+    level_by_level(replayer, &identity, &mut stacks, |replayer, below, rebase| {
+        with_landed(replayer, gathered, below, rebase, &landed)
+    });
+    for rebase in stacks.into_iter().flatten() {
         let name = &gathered.subjects[rebase.at].name;
         if let Some(row) = rows.iter_mut().find(|row| row.name == *name) {
             row.rebase = rebase.is_clean;
@@ -206,14 +192,14 @@ fn share_a_path(repo: &Repo, commits: &[ObjectId]) -> Result<bool> {
 }
 
 /// What the trunks have that those sessions may lack which depend on it.
-fn landed(repo: &Repo, gathered: &Gathered, shares: &[Vec<Stack>]) -> HashMap<ObjectId, Option<Landed>> {
+fn landed(repo: &Repo, gathered: &Gathered, stacks: &[Stack]) -> HashMap<ObjectId, Option<Landed>> {
     let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-    for rebase in shares.iter().flatten().flatten().filter(|rebase| rebase.depends_on_landed) {
+    for rebase in stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed) {
         if let (Some(trunk), Some(below)) = (gathered.subjects[rebase.at].trunk_tip, rebase.below) {
             partings.entry(trunk).or_default().push(below);
         }
     }
-    let chains = shares.iter().flatten().flatten().flat_map(|rebase| &rebase.chain);
+    let chains = stacks.iter().flatten().flat_map(|rebase| &rebase.chain);
     let Ok(shapes) = chains.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<_>>>() else {
         return HashMap::new();
     };
