@@ -78,11 +78,24 @@ pub fn command() -> clap::Command {
     command
 }
 
+/// What `--version` prints.
+const VERSION: &str = concat!("git session ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Whether the version is asked for, and nothing else.
+fn is_version_asked(mut args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let first = args.next();
+    args.next().is_none() && first.is_some_and(|arg| arg == "--version" || arg == "-V")
+}
+
 /// Parses the command line of this process.
 ///
 /// # Errors
 /// clap's own, which print themselves.
 pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Error> {
+    // Asked by scripts and prompts to see whether the program is there: no tree is built for that.
+    if is_version_asked(std::env::args_os().skip(1)) {
+        return Ok(crate::render::answer(VERSION).map(|()| Exit::Done));
+    }
     let verb = match Cli::try_parse()?.verb {
         Some(verb) => verb,
         // Until there is a dashboard, the list is what one wants to see.
@@ -120,6 +133,14 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_is_the_one_that_clap_prints() {
+        assert_eq!(super::VERSION, super::command().render_version());
+        let is_asked = |line: &str| super::is_version_asked(line.split_whitespace().map(Into::into));
+        assert!(is_asked("--version") && is_asked("-V"));
+        assert!(!is_asked("") && !is_asked("list --version") && !is_asked("--version list") && !is_asked("version"));
     }
 
     #[test]
