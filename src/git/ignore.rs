@@ -56,8 +56,13 @@ impl Repo {
     /// # Errors
     /// Refused, if git cannot be run.
     pub fn ignored_of(&self, top: &Path, paths: &[BString]) -> Result<Vec<BString>> {
+        Ok(self.ignored_so_far(top, paths)?.0)
+    }
+
+    /// The same, and whether git came to the end of the list: it stops at a path that it takes for improper.
+    pub(super) fn ignored_so_far(&self, top: &Path, paths: &[BString]) -> Result<(Vec<BString>, bool)> {
         if paths.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), true));
         }
         let mut input = Vec::new();
         for path in paths {
@@ -65,7 +70,8 @@ impl Repo {
             input.push(0);
         }
         let output = self.git_in(top).args(["check-ignore", "-z", "--stdin"]).input(input).run()?;
-        Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
+        let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        Ok((paths.map(BString::from).collect(), matches!(output.code, Some(0 | 1))))
     }
 
     /// What the attributes of a commit say of each path: path, attribute, value. Nothing, where git is too old to say.

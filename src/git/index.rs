@@ -2,6 +2,7 @@
 
 mod change;
 mod tracked;
+mod whole;
 
 pub use change::{Change, Index, Side};
 

@@ -2,6 +2,7 @@
 
 pub mod clone;
 pub mod copy;
+pub mod directory;
 pub mod disk;
 pub mod exchange;
 pub mod occupants;

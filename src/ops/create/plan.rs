@@ -10,7 +10,6 @@ use crate::session::{EventKind, Name, ObjectId, Record};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
 use base::Chosen;
-use std::path::PathBuf;
 
 /// Plans the sessions that were asked for. Reads only.
 ///
@@ -47,7 +46,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<CreatePlan> {
         planned.record.depends_on.clone_from(&depends_on);
         sessions.push(planned);
     }
-    let uncommitted = uncommitted(ctx, options, here.map(|tree| tree.path.clone()), &mut warnings)?;
+    let uncommitted = uncommitted(ctx, options, here, &mut warnings)?;
     let documents = options.context.iter().map(|path| document(ctx, path)).collect::<Result<Vec<_>>>()?;
     require_space(ctx, &snapshot, &sessions)?;
     for remote in ctx.repo.remotes() {
@@ -351,17 +350,17 @@ fn exclude_line(ctx: &Context, path: &std::path::Path) -> Option<String> {
 fn uncommitted(
     ctx: &Context,
     options: &Options,
-    here: Option<PathBuf>,
+    here: Option<&crate::git::Worktree>,
     warnings: &mut Vec<String>,
 ) -> Result<Uncommitted> {
-    let Some(top) = here.filter(|_| !options.here) else {
+    let Some(here) = here.filter(|_| !options.here) else {
         if options.stash || options.carry {
             return Err(Error::usage("`--stash` and `--carry` need a worktree to take uncommitted work from.")
                 .hint("`cd` into the one that has the work."));
         }
         return Ok(Uncommitted::Stays);
     };
-    let count = crate::git::status::dirty_tracked(&top)?;
+    let top = here.path.clone();
     if options.stash || options.carry {
         let all = crate::git::status::dirty(&top)?;
         if !all.is_uncommitted() {
@@ -369,6 +368,7 @@ fn uncommitted(
         }
         return Ok(if options.carry { Uncommitted::Carry(top) } else { Uncommitted::Stash(top) });
     }
+    let count = ctx.repo.dirty_tracked(here)?;
     if count > 0 {
         warnings.push(format!(
             "{count} uncommitted change{} in '{}' {} there. `--carry` moves uncommitted work along, `--stash` puts it \

@@ -4,9 +4,9 @@ pub mod merged;
 pub mod reconcile;
 
 use crate::error::Result;
-use crate::git::Worktree;
 use crate::git::history::AheadBehind;
-use crate::git::status::{self, Dirty};
+use crate::git::status::Dirty;
+use crate::git::{Repo, Worktree};
 use crate::ops::Context;
 use crate::ops::base::{self, Tip};
 use crate::session::{Name, ObjectId, State, Timestamp};
@@ -105,15 +105,16 @@ pub fn rows(
     let (sender, receiver) = mpsc::channel::<(usize, Option<Looked>)>();
     let next = AtomicUsize::new(0);
     let threads = rayon::current_num_threads().min(sessions.len());
+    let (next, asked) = (&next, &worktrees);
+    let repos = (0..threads).map(|_| ctx.repo.another()).collect::<Result<Vec<_>>>()?;
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for repo in repos {
             let sender = sender.clone();
-            scope.spawn(|| {
-                let sender = sender;
+            scope.spawn(move || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(worktree) = worktrees.get(at) else { break };
-                    let _ = sender.send((at, worktree.filter(|worktree| !worktree.is_missing).map(look)));
+                    let Some(worktree) = asked.get(at) else { break };
+                    let _ = sender.send((at, worktree.filter(|tree| !tree.is_missing).map(|tree| look(&repo, tree))));
                 }
             });
         }
@@ -131,11 +132,11 @@ struct Looked {
     index: Option<Timestamp>,
 }
 
-fn look(worktree: &Worktree) -> Looked {
+fn look(repo: &Repo, worktree: &Worktree) -> Looked {
     let written = worktree.git_dir.join("index").metadata().and_then(|meta| meta.modified()).ok();
     let since = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     Looked {
-        dirty: status::dirty(&worktree.path).ok(),
+        dirty: repo.dirty(worktree).ok(),
         index: since.and_then(|since| i64::try_from(since.as_secs()).ok()).map(Timestamp),
     }
 }
