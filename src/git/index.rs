@@ -2,8 +2,10 @@
 
 mod change;
 mod tracked;
+mod uncommitted;
 
-pub use change::{Change, Index, Side};
+pub use change::{Change, Index, Route, Side};
+pub use uncommitted::Uncommitted;
 
 use crate::error::{Context, Result};
 use crate::git::Repo;

@@ -53,6 +53,15 @@ pub enum Replayed {
     },
 }
 
+/// What a merge of trees comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MergedTrees {
+    /// The tree.
+    Clean(ObjectId),
+    /// The paths that collide.
+    Conflict(Vec<Stages>),
+}
+
 /// Replays, one after another, for one thread: its handle is used for nothing else.
 #[derive(Debug)]
 pub struct Replayer {
@@ -139,6 +148,24 @@ impl Replayer {
             (head, head_tree, replayed) = (written, tree, replayed + 1);
         }
         Ok(Replayed::Done { tip: head, replayed, dropped, rewritten, inexact })
+    }
+
+    /// Merges the change from `base` to `theirs` into `ours`, all trees, as `git merge-tree` does; attributes are those of
+    /// the commit `attributes`.
+    ///
+    /// # Errors
+    /// Refused, if a tree cannot be read, or git cannot be run.
+    pub fn merge_trees(
+        &mut self,
+        attributes: ObjectId,
+        base: ObjectId,
+        ours: ObjectId,
+        theirs: ObjectId,
+    ) -> Result<MergedTrees> {
+        Ok(match self.pick(attributes, base, ours, theirs)? {
+            Verdict::Clean(tree) => MergedTrees::Clean(tree),
+            Verdict::Conflict(files) => MergedTrees::Conflict(files),
+        })
     }
 
     fn bytes_of(&self, id: ObjectId) -> Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 //! follows in the same unit, by our own hand (`worktree`), or where that is not allowed by git's.
 
 use crate::error::{Context as _, Error, Result};
+use crate::git::index::Route;
 use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
@@ -33,9 +34,39 @@ pub struct BaseStep {
     /// The operation that set out to do it: what is staged beside the index is called after it, whoever recovers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// Uncommitted changes that are merged on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
+}
+
+/// All that is uncommitted before a move and after it, as commits in the shape of a stash, by id. `@keep` holds both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Carried {
+    /// Before.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+impl Carried {
+    /// Of two commits.
+    pub fn new((from, to): (ObjectId, ObjectId)) -> Carried {
+        Carried { from: from.to_string(), to: to.to_string() }
+    }
+
+    fn ids(&self) -> Result<(ObjectId, ObjectId)> {
+        let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
+        Ok((parse(&self.from)?, parse(&self.to)?))
+    }
 }
 
 impl BaseStep {
+    /// The way of the worktree from one commit to the other.
+    fn route(&self, old: ObjectId, new: ObjectId) -> Result<Route> {
+        Ok(Route { old, new, carried: self.carried.as_ref().map(Carried::ids).transpose()? })
+    }
+
     fn ids(&self) -> Result<(Option<ObjectId>, ObjectId)> {
         let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
         Ok((self.old.as_ref().map(parse).transpose()?, parse(&self.new)?))
@@ -184,7 +215,7 @@ pub fn advance<'a>(
     let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
     if let Some(operation) = &step.operation {
         let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
-        match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
+        match Follow::begin(repo, &worktree, (&step.branch, operation), step.route(old, new)?) {
             Ok(Some(follow)) => match follow.advance(commit)? {
                 Followed::LeftToGit => {}
                 Followed::WentBack => return Ok(Advanced { claim: next, follow: None, went_back: true }),
@@ -194,9 +225,15 @@ pub fn advance<'a>(
             },
             // What is left would be taken for a move of ours under way.
             Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
+            Err(error) if step.carried.is_some() => return Err(error),
             // Where ours cannot even begin git says better what is wrong.
             _ => {}
         }
+    }
+    if step.carried.is_some() {
+        // git knows nothing of what was merged into the files.
+        return Err(Error::contended("Its uncommitted changes are not what they were a moment ago.")
+            .hint("Nothing was changed; run it again."));
     }
     refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
     let git = || repo.git_in(&worktree.path);
@@ -286,10 +323,12 @@ pub fn mend(repo: &Repo, claim: &Pending, step: &BaseStep) -> Result<Mended> {
         };
         let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
         let names = (step.branch.as_str(), operation.as_str());
-        let has_followed = worktree::recover(repo, &worktree, names, (old, new), has_moved)?;
+        let has_followed = worktree::recover(repo, &worktree, names, step.route(old, new)?, has_moved)?;
         return Ok(Mended { has_moved, has_followed });
     }
+    // Files that carry uncommitted changes git has never written: without our stage nothing was touched.
     if let (false, Some(old), Some(git_dir)) = (has_moved, old, step.git_dir.as_ref().map(PathBuf::from))
+        && step.carried.is_none()
         && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)
         && !worktree.is_missing
     {

@@ -168,6 +168,10 @@ fn last_edits(
     }
     event.trailers.push(("Session-To".into(), tip.to_string()));
     event.trailers.push(("Session-Base".into(), record.base.reference.clone()));
+    if let Some(carried) = &step.unit.carried {
+        event.trailers.push(("Session-Carried-From".into(), carried.from.clone()));
+        event.trailers.push(("Session-Carried-To".into(), carried.to.clone()));
+    }
     if let Some(undoes) = &step.undoes {
         event.trailers.push(("Session-Undoes".into(), undoes.clone()));
     }
