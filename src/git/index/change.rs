@@ -63,6 +63,8 @@ pub struct Route {
 /// A worktree's index, as it was read.
 pub struct Index {
     file: gix::index::File,
+    /// Whether part of it lies in a file beside it, which reading has put together.
+    is_split: bool,
     modified: std::time::SystemTime,
     permissions: std::fs::Permissions,
 }
@@ -97,7 +99,7 @@ impl Index {
     /// Whether it is of the plain sort: whole, merged, without the caches that something else keeps up to date.
     pub fn is_plain(&self) -> bool {
         let file = &self.file;
-        let has_cache = file.link().is_some() || file.untracked().is_some() || file.fs_monitor().is_some();
+        let has_cache = self.is_split || file.untracked().is_some() || file.fs_monitor().is_some();
         let is_merged = || file.entries().iter().all(|entry| entry.stage() == Stage::Unconflicted);
         !has_cache && !file.is_sparse() && is_merged() && file.version() != gix::index::Version::V4
     }
@@ -168,7 +170,10 @@ impl Repo {
         let meta = path.metadata().or_refuse(failed)?;
         let options = gix::index::decode::Options::default();
         let file = gix::index::File::at(&path, self.hash_kind(), false, options).or_refuse(failed)?;
-        Ok(Index { file, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
+        let beside = git_dir.read_dir().or_refuse(failed)?.flatten();
+        let is_split =
+            beside.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex."));
+        Ok(Index { file, is_split, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
     }
 
     /// The id that bytes have as a blob; nothing is written.
