@@ -19,7 +19,7 @@ pub struct Args {
     /// Put them onto this branch, their base from then on
     #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "names")]
     onto: Option<String>,
-    /// Carry uncommitted changes along, where the base has not changed the same files
+    /// Carry uncommitted changes along, merged where the base has changed the same files
     #[arg(long)]
     autostash: bool,
     /// Merge the base into the branch instead: for branches that others have too

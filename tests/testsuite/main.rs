@@ -7,6 +7,7 @@
 
 mod adopt;
 mod architecture;
+mod carry;
 mod cleanup;
 mod completion;
 mod config;

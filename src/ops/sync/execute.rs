@@ -7,10 +7,11 @@ use crate::git::Repo;
 use crate::git::merge::Merged;
 use crate::ops::Context;
 use crate::ops::journal;
-use crate::ops::journal::base::{Advanced, BaseStep};
+use crate::ops::journal::base::{Advanced, BaseStep, Carried};
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::{EventKind, ObjectId};
 use crate::store::Writer;
+use crate::store::keep::{self, Kept};
 use crate::store::pending::Pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,9 +109,10 @@ impl Worker<'_> {
                 .sessions
                 .iter()
                 .filter_map(|planned| match &planned.action {
-                    Action::Move { to, .. } => Some(*to),
+                    Action::Move { to, .. } => Some((*to, planned.carried)),
                     _ => None,
                 })
+                .flat_map(|(to, carried)| std::iter::once(to).chain(carried.into_iter().flat_map(|(a, b)| [a, b])))
                 .collect();
             let stored = self.repo.store_objects(&group.objects, &tips);
             group.objects = crate::git::replay::Objects::default();
@@ -190,10 +192,24 @@ impl Worker<'_> {
             Action::ByGit => return self.by_git(planned, from, onto).map(|()| None),
         };
         let step = self.step(planned, from, to, onto, false);
-        let claim = steps::claim(self.repo, self.writer, &step, vec![from, to, onto])?;
+        let mut holds = vec![from, to, onto];
+        if let Some((before, after)) = planned.carried {
+            self.keep(planned, vec![before, after])?;
+            holds.extend([before, after]);
+        }
+        let claim = steps::claim(self.repo, self.writer, &step, holds)?;
         let advanced = steps::advance(self.repo, self.writer, &claim, &step)?;
         planned.row.to = Some(to);
         Ok(Some((step, advanced, to)))
+    }
+
+    /// What is uncommitted in a file that is about to be replaced stays to be had: `undo` brings it back from there.
+    fn keep(&self, planned: &Planned, tips: Vec<ObjectId>) -> Result<()> {
+        let session = &planned.session;
+        let worktree = planned.worktree.as_ref().map(|tree| tree.path.display().to_string());
+        let (name, id) = (session.name.clone(), session.id());
+        let kept = Kept { name, id, worktree, salvage: None, tips, config: Vec::new() };
+        keep::add(self.repo, self.writer, &kept).map(drop)
     }
 
     /// The claim, if the move holds.
@@ -237,6 +253,7 @@ impl Worker<'_> {
                 new: to.to_string(),
                 operation: git_dir.is_some().then(|| self.writer.operation.to_string()),
                 git_dir,
+                carried: planned.carried.map(Carried::new),
             },
             base: planned.new_base.clone(),
             undoes: None,

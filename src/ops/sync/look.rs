@@ -157,19 +157,24 @@ pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
 /// # Errors
 /// Refused, with the sentence and the command that helps.
 pub fn require_free(repo: &Repo, session: &Loaded, worktree: &Worktree, head: ObjectId) -> Result<()> {
-    let obstacle = match worktree_obstacle(session, worktree, None) {
-        Some(obstacle) => Some(obstacle),
-        None => {
-            let dirty = dirty_paths(repo, worktree, head)?;
-            (!dirty.is_empty()).then(|| dirty_obstacle(&dirty))
-        }
-    };
-    let Some(obstacle) = obstacle else { return Ok(()) };
-    let place = quoted(&worktree.path);
+    require_still(session, worktree)?;
+    let dirty = dirty_paths(repo, worktree, head)?;
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let error = Error::refused(format!("'{}' cannot move: {}", session.name, dirty_obstacle(&dirty).sentence));
+    Err(error.hint(format!("`git -C {} stash` puts them aside.", quoted(&worktree.path))))
+}
+
+/// The same, whatever is uncommitted.
+///
+/// # Errors
+/// As [`require_free`].
+pub fn require_still(session: &Loaded, worktree: &Worktree) -> Result<()> {
+    let Some(obstacle) = worktree_obstacle(session, worktree, None) else { return Ok(()) };
     let error = Error::refused(format!("'{}' cannot move: {}", session.name, obstacle.sentence));
-    Err(match (obstacle.reason, obstacle.remedy) {
-        (Some(Reason::Dirty), _) => error.hint(format!("`git -C {place} stash` puts them aside.")),
-        (_, Some(remedy)) => error.hint(format!("`{remedy}` helps.")),
-        _ => error,
+    Err(match obstacle.remedy {
+        Some(remedy) => error.hint(format!("`{remedy}` helps.")),
+        None => error,
     })
 }

@@ -4,6 +4,7 @@
 //! its session as it was and stops no other but those stacked on it.
 
 mod by_git;
+mod carry;
 mod collide;
 mod decide;
 mod execute;
@@ -14,7 +15,7 @@ mod plan;
 pub use crate::git::worktrees::path_of_bytes as path_of;
 pub use collide::Collision;
 pub use execute::execute;
-pub use look::require_free;
+pub use look::{require_free, require_still};
 pub use plan::plan;
 
 use crate::git::Worktree;
@@ -236,6 +237,8 @@ pub(crate) struct Planned {
     pub(crate) row: Row,
     /// Tracked paths with uncommitted changes that go along.
     pub(crate) dirty: Vec<BString>,
+    /// All that is uncommitted before and after, as commits in the shape of a stash, where some of it is merged on the way.
+    pub(crate) carried: Option<(ObjectId, ObjectId)>,
     /// Hooks of the branch that may not run.
     pub(crate) leaves_hooks_out: bool,
 }

@@ -151,6 +151,7 @@ fn begin(
         action: Action::Nothing,
         row,
         dirty: Vec::new(),
+        carried: None,
         leaves_hooks_out: false,
     })
 }
