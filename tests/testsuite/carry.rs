@@ -2,7 +2,6 @@
 //! would merge them, or nothing moves.
 #![cfg(unix)]
 
-use crate::recovery::{delays, patiently, start, time_of};
 use crate::support::Sandbox;
 use crate::sync::{Dice, is_sound, lines, repo, row, rows, session, sync};
 use std::collections::BTreeMap;
@@ -16,8 +15,8 @@ fn base_changes(r: &Sandbox, file: &str, seed: usize, count: usize) {
 }
 
 /// Every file with its mode and content, what is ignored by git's own folder left out.
-fn files(s: &Sandbox) -> BTreeMap<String, (u32, Vec<u8>)> {
-    fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<String, (u32, Vec<u8>)>) {
+fn files(s: &Sandbox) -> Files {
+    fn collect(top: &Path, folder: &Path, found: &mut Files) {
         for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             let (path, meta) = (entry.path(), entry.path().symlink_metadata().expect("is there"));
             if entry.file_name() == ".git" {
@@ -42,8 +41,11 @@ fn files(s: &Sandbox) -> BTreeMap<String, (u32, Vec<u8>)> {
     found
 }
 
+/// By path: whether it may be run, and its content.
+type Files = BTreeMap<String, (u32, Vec<u8>)>;
+
 /// Files, index, and what git says of them.
-type Seen = (BTreeMap<String, (u32, Vec<u8>)>, String, String);
+type Seen = (Files, String, String);
 
 fn seen(s: &Sandbox) -> Seen {
     (files(s), s.git("ls-files --stage").ok().text(), s.git("status --porcelain --no-renames").ok().text())
@@ -126,7 +128,7 @@ fn stash_by_git(s: &Sandbox) -> (Option<Seen>, String) {
 }
 
 /// Without the file that a session itself has made.
-fn without(seen: Seen, own: &str) -> (BTreeMap<String, (u32, Vec<u8>)>, Vec<String>, Vec<String>) {
+fn without(seen: Seen, own: &str) -> (Files, Vec<String>, Vec<String>) {
     let keep = |text: String| text.lines().filter(|line| !line.contains(own)).map(str::to_owned).collect();
     let mut files = seen.0;
     files.retain(|path, _| !path.contains(own));
@@ -284,60 +286,6 @@ fn what_only_git_could_write_stays() {
         assert_eq!(seen(&r.session(name)), before);
     }
     is_sound(&r);
-}
-
-#[test]
-fn killed_at_any_moment_uncommitted_changes_are_before_or_after() {
-    let r = Sandbox::new();
-    for n in 0..40 {
-        r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
-    }
-    r.commit("base");
-    let names: Vec<String> = (0..6).map(|n| format!("s{n}")).collect();
-    let edit = |text: &str, name: &str| text.replace("line 10\n", &format!("line 10\nuncommitted in {name}\n"));
-    let staged = |text: &str| text.replace("line 15\n", "line 15\nstaged\n");
-    for name in &names {
-        session(&r, name);
-        let s = r.session(name).file("loose.txt", format!("loose in {name}\n"));
-        s.file("d1/f1.txt", staged(&lines(1, 20))).git("add d1/f1.txt").ok();
-        s.file("d1/f1.txt", edit(&staged(&lines(1, 20)), name)).file("d0/f0.txt", edit(&lines(0, 20), name));
-    }
-    let of_round = |n: usize, round: usize| lines(n, 20).replace("line 0\n", &format!("line 0 in round {round}\n"));
-    let move_base = |round: usize| {
-        for n in 0..40 {
-            r.file(format!("d{}/f{n}.txt", n % 7), of_round(n, round));
-        }
-        r.commit(&format!("round {round}"));
-    };
-    move_base(1);
-    let most = time_of(|| r.git("session sync --autostash").ok().status());
-    let rounds = std::env::var("SYNC_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let (mut done, mut undone) = (0, 0);
-    for (n, delay) in delays(rounds, most).enumerate() {
-        move_base(n + 2);
-        let running = start(&r, &["sync", "--autostash"]);
-        std::thread::sleep(delay);
-        running.kill();
-        patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
-        for name in &names {
-            let s = r.session(name);
-            let is_after = r.git(&format!("merge-base --is-ancestor main {name}")).status() == Some(0);
-            let round = if is_after { n + 2 } else { n + 1 };
-            if is_after {
-                done += 1;
-            } else {
-                undone += 1;
-            }
-            s.git("status --porcelain").ok().stdout(" M d0/f0.txt\nMM d1/f1.txt\n?? loose.txt\n");
-            assert_eq!(s.read("d0/f0.txt"), edit(&of_round(0, round), name), "{name} in round {n}");
-            assert_eq!(s.read("d1/f1.txt"), edit(&staged(&of_round(1, round)), name), "{name} in round {n}");
-            assert_eq!(s.git("show :d1/f1.txt").ok().text(), staged(&of_round(1, round)), "{name} in round {n}");
-            assert_eq!(s.read("loose.txt"), format!("loose in {name}\n"));
-        }
-        is_sound(&r);
-        patiently(&r, &["sync", "--autostash"]).ok();
-    }
-    assert!(done > 0 && undone > 0, "the delays hit nothing: {done} done, {undone} undone");
 }
 
 #[test]

@@ -38,6 +38,8 @@ mod support;
 #[cfg(unix)]
 mod surroundings;
 mod sync;
+#[cfg(unix)]
+mod sync_killed;
 mod trust;
 mod undo;
 mod ways_to_end;

@@ -1,6 +1,6 @@
 //! `sync`: every session on its newest base, as `git rebase` puts it there, and nothing lost on the way.
 
-use crate::recovery::{delays, patiently, start, time_of};
+use crate::recovery::patiently;
 use crate::support::{Run, Sandbox};
 use serde_json::Value;
 
@@ -507,56 +507,6 @@ fn undo_takes_back_the_whole_sync_and_again() {
     r.session("one").file("more.txt", "m\n").commit("moved on");
     r.tick().git("session undo --yes").stderr_contains("moved on since");
     is_sound(&r);
-}
-
-#[test]
-fn killed_at_any_moment_each_session_is_before_or_after() {
-    let r = Sandbox::new();
-    for n in 0..60 {
-        r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
-    }
-    r.commit("base");
-    let names: Vec<String> = (0..6).map(|n| format!("s{n}")).collect();
-    for name in &names {
-        session(&r, name);
-        r.session(name).file("notes.txt", format!("notes of {name}\n"));
-    }
-    let move_base = |round: usize| {
-        for n in (0..60).step_by(2) {
-            r.file(format!("d{}/f{n}.txt", n % 7), lines(n + round, 20));
-        }
-        r.file(format!("round-{round}.txt"), "r\n").commit(&format!("round {round}"));
-    };
-    move_base(1);
-    let most = time_of(|| r.git("session sync"));
-    let rounds = std::env::var("SYNC_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let (mut done, mut undone) = (0, 0);
-    for (n, delay) in delays(rounds, most).enumerate() {
-        move_base(n + 2);
-        let before: Vec<String> = names.iter().map(|name| r.rev(name)).collect();
-        let running = start(&r, &["sync"]);
-        std::thread::sleep(delay);
-        running.kill();
-        patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
-        for (name, before) in names.iter().zip(before) {
-            let s = r.session(name);
-            let is_after = r.git(&format!("merge-base --is-ancestor main {name}")).status() == Some(0);
-            assert!(is_after || r.rev(name) == before, "{name} is neither here nor there");
-            if is_after {
-                done += 1
-            } else {
-                undone += 1
-            }
-            s.git("status --porcelain --untracked-files=all").ok().stdout("?? notes.txt\n");
-            assert_eq!(s.read("notes.txt"), format!("notes of {name}\n"));
-            let fork = if is_after { r.rev("main") } else { r.rev("main~1") };
-            let record = r.git(&format!("show refs/sessions/{name}:session.toml")).ok().text();
-            assert!(record.contains(&format!("fork = \"{fork}\"")), "{name}: {is_after} {record}");
-        }
-        is_sound(&r);
-        patiently(&r, &["sync"]).ok();
-    }
-    assert!(done + undone > 0);
 }
 
 #[test]
