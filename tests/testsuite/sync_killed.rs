@@ -4,6 +4,13 @@ use crate::recovery::{delays, patiently, start, time_of};
 use crate::support::Sandbox;
 use crate::sync::{is_sound, lines, session};
 
+/// One in which git does not pack behind our back: a look at the objects meanwhile would find some missing.
+fn sandbox() -> Sandbox {
+    let r = Sandbox::new();
+    r.config("gc.auto", "0");
+    r
+}
+
 /// How often each test kills; more of it can be asked for.
 fn rounds(usual: u64) -> u64 {
     std::env::var("SYNC_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -11,7 +18,7 @@ fn rounds(usual: u64) -> u64 {
 
 #[test]
 fn killed_at_any_moment_each_session_is_before_or_after() {
-    let r = Sandbox::new();
+    let r = sandbox();
     for n in 0..60 {
         r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
     }
@@ -60,7 +67,7 @@ fn killed_at_any_moment_each_session_is_before_or_after() {
 
 #[test]
 fn killed_at_any_moment_uncommitted_changes_are_before_or_after() {
-    let r = Sandbox::new();
+    let r = sandbox();
     for n in 0..40 {
         r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
     }
@@ -130,7 +137,7 @@ fn work_of(n: usize) -> Work {
 
 #[test]
 fn twenty_worktrees_killed_at_any_moment() {
-    let r = Sandbox::new();
+    let r = sandbox();
     let of_round = |n: usize, round: usize| lines(n, 20).replace("line 0\n", &format!("line 0 in round {round}\n"));
     for n in 0..60 {
         r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
