@@ -40,6 +40,8 @@ mod surroundings;
 mod sync;
 #[cfg(unix)]
 mod sync_killed;
+#[cfg(unix)]
+mod sync_resolve;
 mod trust;
 mod undo;
 mod ways_to_end;

@@ -35,7 +35,7 @@ pub fn execute(
     let workers = rayon::current_num_threads().min(groups.len()).max(1);
     let repos = (0..workers).map(|_| ctx.repo.another()).collect::<Result<Vec<_>>>()?;
     let queue = Mutex::new(groups.into_iter());
-    let (rows, rewritten, done) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let (done, outcomes, rewritten) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for repo in repos {
             scope.spawn(|| {
@@ -54,22 +54,23 @@ pub fn execute(
                     if batch.is_empty() {
                         break;
                     }
-                    let (batch_rows, batch_rewritten) = worker.run(batch, &tell);
-                    if let (Ok(mut rows), Ok(mut rewritten)) = (rows.lock(), rewritten.lock()) {
-                        rows.extend(batch_rows);
+                    let (batch_outcomes, batch_rewritten) = worker.run(batch, &tell);
+                    if let (Ok(mut outcomes), Ok(mut rewritten)) = (outcomes.lock(), rewritten.lock()) {
+                        outcomes.extend(batch_outcomes);
                         rewritten.extend(batch_rewritten);
                     }
                 }
             });
         }
     });
-    let mut rows: Vec<Row> = rows.into_inner().unwrap_or_default();
+    let (mut rows, resolving): (Vec<Row>, Vec<_>) = outcomes.into_inner().unwrap_or_default().into_iter().unzip();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let resolving = resolving.into_iter().flatten().collect();
     let mut warnings = Vec::new();
     if let Err(error) = copy_notes(&ctx.repo, &rewritten.into_inner().unwrap_or_default()) {
         warnings.push(format!("The notes of the old commits were not copied: {}.", error.one_line()));
     }
-    Ok(Synced { operation: writer.operation.clone(), rows, warnings })
+    Ok(Synced { operation: writer.operation.clone(), rows, resolving, warnings })
 }
 
 type Pairs = Vec<(ObjectId, ObjectId)>;
@@ -101,7 +102,7 @@ struct Moved<'a> {
 }
 
 impl Worker<'_> {
-    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<Row>, Pairs) {
+    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<(Row, Option<SyncStep>)>, Pairs) {
         let mut moved = Vec::new();
         let mut rewritten = Pairs::new();
         for (g, group) in batch.iter_mut().enumerate() {
@@ -165,7 +166,8 @@ impl Worker<'_> {
             }
             tell();
         }
-        (batch.into_iter().flat_map(|group| group.sessions).map(|planned| planned.row).collect(), rewritten)
+        let sessions = batch.into_iter().flat_map(|group| group.sessions);
+        (sessions.map(|planned| (planned.row, planned.resolving)).collect(), rewritten)
     }
 
     /// Up to the commit point; none where it is all done.

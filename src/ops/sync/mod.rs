@@ -11,16 +11,19 @@ mod execute;
 mod group;
 mod look;
 mod plan;
+mod resolve;
 
 pub use crate::git::worktrees::path_of_bytes as path_of;
 pub use collide::Collision;
 pub use execute::execute;
 pub use look::{require_free, require_still};
 pub use plan::plan;
+pub use resolve::{Resolving, conclude, hand_over, require_one};
 
 use crate::git::Worktree;
 use crate::git::replay::Objects;
 use crate::ops::base::Tip;
+use crate::ops::journal::sync::SyncStep;
 use crate::session::{BString, Base, Name, ObjectId, OperationId};
 use crate::store::Loaded;
 use crate::store::snapshot::BaseNow;
@@ -241,6 +244,8 @@ pub(crate) struct Planned {
     pub(crate) carried: Option<(ObjectId, ObjectId)>,
     /// Hooks of the branch that may not run.
     pub(crate) leaves_hooks_out: bool,
+    /// What git has begun and somebody is to go on with.
+    pub(crate) resolving: Option<SyncStep>,
 }
 
 /// Sessions that stand on each other, lower ones first, with the objects that were made for them.
@@ -274,6 +279,8 @@ pub struct Synced {
     pub operation: OperationId,
     /// A row for each session, by name.
     pub rows: Vec<Row>,
+    /// What git has begun and somebody is to go on with.
+    pub resolving: Vec<SyncStep>,
     /// What the user should know of all of them.
     pub warnings: Vec<String>,
 }

@@ -153,6 +153,7 @@ fn begin(
         dirty: Vec::new(),
         carried: None,
         leaves_hooks_out: false,
+        resolving: None,
     })
 }
 
