@@ -781,6 +781,23 @@ fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
 }
 
 #[test]
+fn settings_of_the_worktree_one_stands_in_are_its_own() {
+    let r = repo();
+    r.git("config extensions.worktreeConfig true").ok();
+    session(&r, "one");
+    session(&r, "two");
+    r.git("config --worktree user.name Elsewhere").ok();
+    r.session("two").git("config --worktree user.name Two").ok();
+    let usual = r.git("log -1 --format=%cn one").ok().text();
+    base_moves(&r);
+    let rows = sync(&r, "");
+    assert!(rows.iter().all(|row| row["outcome"] == "rebased"), "{rows:?}");
+    assert_eq!(r.git("log -1 --format=%cn one").ok().text(), usual);
+    assert_eq!(r.git("log -1 --format=%cn two").ok().text(), "Two\n");
+    is_sound(&r);
+}
+
+#[test]
 fn uncommitted_work_stays_where_git_has_to_do_it() {
     let r = repo();
     let one = session(&r, "one");
