@@ -1,7 +1,7 @@
 //! The steps by which a branch moves, a base or a session's: by compare-and-swap, and a worktree that has it checked out
 //! follows in the same unit, by our own hand (`worktree`), or where that is not allowed by git's.
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::index::Route;
 use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
@@ -129,9 +129,12 @@ pub fn require_followable_tree(
 
 fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let changed = status::changed_paths(&worktree.path)?;
+    let is_untracked = |change: &status::ChangedPath| change.mark == *b"??";
+    let mut is_dirty = false;
     let mut in_the_way: Vec<String> = changed
         .iter()
         .filter(|change| !change.is_in_submodule && touched.iter().any(|path| meets(path, &change.path)))
+        .inspect(|change| is_dirty |= !is_untracked(change))
         .map(|change| String::from_utf8_lossy(&change.path).into_owned())
         .collect();
     // git overwrites ignored files; they are in no commit, so they stay.
@@ -147,6 +150,7 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
     let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
     Err(Error::refused(format!("Uncommitted changes in '{place}' are in the way: {shown}{more}."))
+        .met(if is_dirty { Hurdle::Dirty } else { Hurdle::Untracked })
         .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
 }
 
@@ -233,11 +237,17 @@ pub fn advance<'a>(
     if step.carried.is_some() {
         // git knows nothing of what was merged into the files.
         return Err(Error::contended("Its uncommitted changes are not what they were a moment ago.")
+            .met(Hurdle::Changed)
             .hint("Nothing was changed; run it again."));
     }
     refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
     let git = || repo.git_in(&worktree.path);
-    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
+    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok().map_err(
+        |error| match overlooked(&error.one_line()) {
+            Some(path) => error.met(Hurdle::Overlooked(path)),
+            None => error,
+        },
+    )?;
     let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
     if let Err(error) = moved {
         let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
@@ -249,6 +259,11 @@ pub fn advance<'a>(
         });
     }
     Ok(Advanced { claim: next, follow: None, went_back: false })
+}
+
+/// The path that git would not overwrite, which no other look finds changed: it was told to overlook that.
+fn overlooked(text: &str) -> Option<String> {
+    Some(text.split_once("Entry '")?.1.split_once("' not uptodate")?.0.to_owned())
 }
 
 /// The commit point of a checked-out branch: `HEAD` of that worktree, read once more with all locks held.
@@ -268,7 +283,8 @@ fn move_head(
             claim.clone(),
         ];
         let prepared = Prepared::run(repo, Some(&worktree.git_dir), &edits, message).map_err(|error| {
-            if error.one_line().contains(".lock") { Error::contended(error.one_line()) } else { error }
+            let is_locked = error.one_line().contains(".lock");
+            if is_locked { Error::contended(error.one_line()).met(Hurdle::Busy) } else { error }
         })?;
         let now = repo.worktree_at_git_dir(&worktree.git_dir).map(|worktree| worktree.head);
         if now != Some(Head::Branch(step.branch.clone())) {
@@ -277,6 +293,7 @@ fn move_head(
                 "'{}' was switched to another branch at the same moment.",
                 worktree.path.display()
             ))
+            .met(Hurdle::Changed)
             .hint("Nothing was changed; run it again."));
         }
         prepared.commit()
@@ -285,7 +302,10 @@ fn move_head(
         let is_moved = error.one_line().contains("but expected");
         let short = crate::ops::base::short_name(&step.branch);
         if is_moved {
-            Error::contended(format!("'{short}' has moved at the same moment.")).because(error).hint("Run it again.")
+            Error::contended(format!("'{short}' has moved at the same moment."))
+                .met(Hurdle::Changed)
+                .because(error)
+                .hint("Run it again.")
         } else {
             error
         }

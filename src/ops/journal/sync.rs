@@ -1,7 +1,7 @@
 //! The steps by which a session is put onto its base: claim, branch with worktree, record. Where git does the rebase
 //! itself the claim is held around it.
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::{Edit, Repo, Worktree, status};
 use crate::host::process::Command;
 use crate::ops::Context;
@@ -69,7 +69,8 @@ pub fn claim(repo: &Repo, writer: &Writer, step: &SyncStep, holds: Vec<ObjectId>
         return Ok(claim);
     }
     release(repo, &claim)?;
-    Err(Error::contended(format!("The session '{name}' has ended or was renamed at the same moment.")))
+    Err(Error::contended(format!("The session '{name}' has ended or was renamed at the same moment."))
+        .met(Hurdle::Changed))
 }
 
 /// Gives a claim up, nothing changed.

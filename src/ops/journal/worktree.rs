@@ -5,7 +5,7 @@
 //! new one; the file that `index.lock` is a link to. `ready` is there from the first touch of the worktree until all is
 //! back: without it recovery touches no file.
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::index::{Change, Index, Route, Side};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree};
@@ -146,11 +146,14 @@ impl<'a> Follow<'a> {
     fn check(&self) -> Result<Option<Index>> {
         let place = self.worktree.path.display();
         if self.head() != Some(Head::Branch(self.branch.clone())) {
-            return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment.")));
+            return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment."))
+                .met(Hurdle::Changed));
         }
         if self.repo.ref_id(&self.branch)? != Some(self.route.old) {
             let short = crate::ops::base::short_name(&self.branch);
-            return Err(Error::contended(format!("'{short}' has moved at the same moment.")).hint("Run it again."));
+            return Err(Error::contended(format!("'{short}' has moved at the same moment."))
+                .met(Hurdle::Changed)
+                .hint("Run it again."));
         }
         if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
             return Ok(None);
@@ -163,7 +166,9 @@ impl<'a> Follow<'a> {
             let path = change.path.as_ref();
             let found = self.root.lstat(path)?;
             if change.old.is_none() && found.is_some() {
-                return Err(Error::refused(format!("'{path}' is in the way in '{place}'.")).hint("Move it aside."));
+                return Err(Error::refused(format!("'{path}' is in the way in '{place}'."))
+                    .met(Hurdle::Untracked)
+                    .hint("Move it aside."));
             }
             if !index.has(path, change.index_old) {
                 return Ok(None);
@@ -228,6 +233,7 @@ impl<'a> Follow<'a> {
         }
         let path = &change.path;
         Err(Error::contended(format!("'{path}' is being written in '{}'.", self.worktree.path.display()))
+            .met(Hurdle::Changed)
             .hint("Nothing was changed; save it, commit or discard it, and run it again."))
     }
 
@@ -410,6 +416,7 @@ impl<'a> Follow<'a> {
                         "The index of '{}' is locked.",
                         self.worktree.path.display()
                     ))
+                    .met(Hurdle::Busy)
                     .hint(format!("Run it again; if no git is running, delete '{}'.", lock.display())));
                 }
             }

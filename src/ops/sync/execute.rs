@@ -2,7 +2,7 @@
 
 use super::by_git::merge_message;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan, Synced};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Hurdle, Result};
 use crate::git::Repo;
 use crate::git::merge::Merged;
 use crate::ops::Context;
@@ -320,34 +320,31 @@ fn block(planned: &mut Planned, parent: Option<&Planned>) {
 /// A session that changed since the plan was made is skipped; anything else is a failure. Either way it is as it was.
 fn give_up(planned: &mut Planned, error: &Error) {
     planned.row.to = None;
-    let text = error.one_line();
-    if let (Some(path), Some(worktree)) = (overlooked(&text), &planned.worktree) {
-        planned.row.outcome = Outcome::Skipped;
-        planned.row.obstacle = Some(Obstacle::new(
-            Reason::Dirty,
-            format!("'{path}' has changes that git was told to overlook."),
-            format!(
+    let sentence = error.one_line();
+    let reason = match (error.hurdle(), &planned.worktree) {
+        (Some(Hurdle::Overlooked(path)), Some(worktree)) => {
+            let remedy = format!(
                 "git -C {} update-index --no-assume-unchanged --no-skip-worktree {}",
                 super::look::quoted(&worktree.path),
                 crate::ops::shell_quoted(path)
-            ),
-        ));
-        return;
-    }
-    if error.kind() == Kind::Contended || text.contains("in the way") {
-        let reason = if text.contains("in the way") { Reason::Untracked } else { Reason::Changed };
-        let reason = if text.contains("at work on") || text.contains("locked") { Reason::Busy } else { reason };
-        planned.row.outcome = Outcome::Skipped;
-        planned.row.obstacle = Some(Obstacle::new(reason, text, planned.row.again.clone()));
-    } else {
-        planned.row.outcome = Outcome::Failed;
-        let remedy = error.hints().first().cloned();
-        planned.row.obstacle = Some(Obstacle { reason: None, sentence: text, remedy });
-    }
-}
-
-/// The path that `git read-tree` would not overwrite, changed or not: no other look finds such changes.
-fn overlooked(text: &str) -> Option<&str> {
-    text.contains("read-tree").then_some(())?;
-    Some(text.split_once("Entry '")?.1.split_once("' not uptodate")?.0)
+            );
+            let sentence = format!("'{path}' has changes that git was told to overlook.");
+            planned.row.outcome = Outcome::Skipped;
+            planned.row.obstacle = Some(Obstacle::new(Reason::Dirty, sentence, remedy));
+            return;
+        }
+        (Some(Hurdle::Busy), _) => Reason::Busy,
+        (Some(Hurdle::Dirty | Hurdle::Overlooked(_)), _) => Reason::Dirty,
+        (Some(Hurdle::Untracked), _) => Reason::Untracked,
+        (Some(Hurdle::Changed), _) => Reason::Changed,
+        (None, _) if error.is_contended() => Reason::Changed,
+        (None, _) => {
+            planned.row.outcome = Outcome::Failed;
+            let remedy = error.hints().first().cloned();
+            planned.row.obstacle = Some(Obstacle { reason: None, sentence, remedy });
+            return;
+        }
+    };
+    planned.row.outcome = Outcome::Skipped;
+    planned.row.obstacle = Some(Obstacle::new(reason, sentence, planned.row.again.clone()));
 }
