@@ -781,6 +781,51 @@ fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
 }
 
 #[test]
+fn in_a_partial_clone_git_fetches_what_is_missing() {
+    let r = repo();
+    r.config("uploadpack.allowFilter", "true");
+    r.config("uploadpack.allowAnySHA1InWant", "true");
+    let url = format!("file://{}", r.here().display());
+    r.git_args(["clone", "--quiet", "--filter=tree:0", &url, "../partial"]).ok();
+    let partial = r.in_dir(r.root().join("partial"));
+    let of = |name: &str| partial.in_dir(r.root().join("partial-sessions").join(name));
+    for name in ["one", "behind", "collides", "dirty"] {
+        partial.git(&format!("session create {name}")).ok();
+    }
+    of("one").file("d1/f1.txt", lines(1, 12).replace("line 3\n", "third\n")).commit("mine");
+    of("collides").file("d0/f0.txt", lines(0, 12).replace("line 11", "mine")).commit("mine");
+    of("dirty").file("d0/f0.txt", lines(0, 12).replace("line 11", "mine"));
+    for n in 0..3 {
+        r.file("d1/f4.txt", lines(4, 12).replace("line 7", &format!("{n}"))).commit(&format!("base {n}"));
+    }
+    base_moves(&r);
+    let before = [partial.rev("collides"), partial.rev("dirty")];
+    let rows = rows(&partial.git("session sync --fetch --json"));
+    assert_eq!(row(&rows, "one")["outcome"], "rebased", "{rows:?}");
+    assert_eq!(row(&rows, "behind")["outcome"], "fast-forwarded", "{rows:?}");
+    assert_eq!(row(&rows, "collides")["outcome"], "conflict", "{rows:?}");
+    assert_eq!(row(&rows, "dirty")["reason"], "dirty", "{rows:?}");
+    assert_eq!([partial.rev("collides"), partial.rev("dirty")], before);
+    assert_eq!(partial.rev("one~1"), r.rev("main"));
+    assert_eq!(partial.rev("behind"), r.rev("main"));
+    for name in ["one", "behind", "collides"] {
+        of(name).git("status --porcelain").ok().stdout("");
+    }
+    // Where the other side is gone it is said, and nothing moves.
+    r.file("d2/f5.txt", "changed\n").commit("not to be had");
+    partial.git("fetch --quiet").ok();
+    partial.git("remote set-url origin ../nowhere").ok();
+    let before = [partial.rev("one"), partial.rev("behind")];
+    let run = partial.git("session sync one behind --json");
+    run.code(1);
+    for row in super::sync::rows(&run) {
+        assert!(["failed", "skipped"].iter().any(|word| row["outcome"] == *word) && row["remedy"].is_string(), "{row}");
+    }
+    assert_eq!([partial.rev("one"), partial.rev("behind")], before);
+    assert_eq!(of("one").read("d2/f5.txt"), lines(5, 12));
+}
+
+#[test]
 fn settings_of_the_worktree_one_stands_in_are_its_own() {
     let r = repo();
     r.git("config extensions.worktreeConfig true").ok();

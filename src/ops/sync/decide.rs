@@ -176,6 +176,22 @@ impl Stack<'_> {
         carry::carry(replayer, self.identity, planned, Route { old: question.tip, new: to, carried: None }, &overlap)
     }
 
+    /// What cannot be read in a partial clone git fetches on its way; anything else is a failure.
+    pub(super) fn give_to_git_or_fail(&self, repo: &Repo, planned: &mut Planned, n: usize, error: &Error) {
+        let is_missing = repo.is_partial() && !matches!(self.chains[n], None | Some(Own::Unrelated));
+        if !is_missing || self.options.merge {
+            return fail(planned, error);
+        }
+        let is_behind = self.chains[n] == Some(Own::Behind);
+        planned.row.outcome = if is_behind { Outcome::FastForwarded } else { Outcome::Rebased };
+        if let Some(Own::Chain { commits, .. }) = &self.chains[n] {
+            planned.row.replayed = commits.len();
+        }
+        if let Err(error) = by_git(planned, "this is a partial clone, and some of it is not here") {
+            fail(planned, &error);
+        }
+    }
+
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
         if let Some(worktree) = &planned.worktree {
             let dirty = look::dirty_paths(repo, worktree, head)?;
