@@ -2,7 +2,8 @@
 
 use crate::recovery::{delays, patiently, start, time_of};
 use crate::support::Sandbox;
-use crate::sync::{is_sound, lines, session};
+use crate::sync::{is_sound, lines, rows, session};
+use serde_json::Value;
 
 /// One in which git does not pack behind our back: a look at the objects meanwhile would find some missing.
 fn sandbox() -> Sandbox {
@@ -230,7 +231,10 @@ fn twenty_worktrees_killed_at_any_moment() {
             assert!(record.contains(&format!("fork = \"{fork}\"")), "{}: {record}", context());
         }
         is_sound(&r);
-        patiently(&r, &["sync", "--autostash"]).ok();
+        // Without anybody in between each of them moves.
+        let rows = rows(&patiently(&r, &["sync", "--autostash", "--json"]));
+        let stays = |row: &&Value| !["rebased", "up-to-date"].iter().any(|word| row["outcome"] == *word);
+        assert_eq!(rows.iter().find(stays), None, "round {round}");
     }
     assert!(done > 0 && undone > 0, "the delays hit nothing: {done} done, {undone} undone");
 }
