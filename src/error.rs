@@ -25,6 +25,21 @@ pub enum Kind {
     ClosedPipe,
 }
 
+/// What a move met on its way, for whoever makes more of it than words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hurdle {
+    /// An index is locked, or another command is at work.
+    Busy,
+    /// Something is not any more what it was when the plan was made.
+    Changed,
+    /// Uncommitted changes are in the way.
+    Dirty,
+    /// An untracked file is in the way.
+    Untracked,
+    /// A file has changes that git was told to overlook: its path.
+    Overlooked(String),
+}
+
 /// How the process ends. See "Exit status" in `git-session(1)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -99,11 +114,14 @@ struct Inner {
     message: String,
     source: Option<Source>,
     hints: Vec<String>,
+    hurdle: Option<Hurdle>,
 }
 
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { inner: Box::new(Inner { kind, message: message.into(), source: None, hints: Vec::new() }) }
+        Error {
+            inner: Box::new(Inner { kind, message: message.into(), source: None, hints: Vec::new(), hurdle: None }),
+        }
     }
 
     /// The request is refused, or failed.
@@ -148,6 +166,18 @@ impl Error {
     pub fn because(mut self, source: impl Into<Source>) -> Self {
         self.inner.source = Some(source.into());
         self
+    }
+
+    /// Says what was met.
+    #[must_use]
+    pub fn met(mut self, hurdle: Hurdle) -> Self {
+        self.inner.hurdle = Some(hurdle);
+        self
+    }
+
+    /// What was met, where that was said.
+    pub fn hurdle(&self) -> Option<&Hurdle> {
+        self.inner.hurdle.as_ref()
     }
 
     /// The kind.

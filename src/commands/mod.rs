@@ -172,6 +172,13 @@ pub(crate) fn session_names() -> Vec<clap_complete::engine::CompletionCandidate>
     names.into_iter().map(|name| clap_complete::engine::CompletionCandidate::new(name.to_string())).collect()
 }
 
+/// Names of agents, for completion.
+pub(crate) fn agent_names() -> Vec<clap_complete::engine::CompletionCandidate> {
+    let Ok(context) = Context::open() else { return Vec::new() };
+    let Ok(names) = crate::ops::agent::names(&context) else { return Vec::new() };
+    names.into_iter().map(clap_complete::engine::CompletionCandidate::new).collect()
+}
+
 /// Names of ended sessions, newest first, for completion.
 pub(crate) fn ended_names() -> Vec<clap_complete::engine::CompletionCandidate> {
     let Ok(context) = Context::open() else { return Vec::new() };

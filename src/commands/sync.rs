@@ -1,9 +1,10 @@
 //! `git session sync`
 
-use crate::commands::{DryRun, Format, FormatArgs, Stage, branch_names, print_json, session_names};
+use crate::commands::{DryRun, Format, FormatArgs, Stage, agent_names, branch_names, print_json, session_names};
 use crate::error::{Error, Exit, Result};
-use crate::ops::Snapshot;
-use crate::ops::sync::{self, Outcome, Row};
+use crate::ops::agent::Agent;
+use crate::ops::sync::{self, Outcome, Resolving, Row};
+use crate::ops::{Snapshot, Writer};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -19,7 +20,7 @@ pub struct Args {
     /// Put them onto this branch, their base from then on
     #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "names")]
     onto: Option<String>,
-    /// Carry uncommitted changes along, where the base has not changed the same files
+    /// Carry uncommitted changes along, merged where the base has changed the same files
     #[arg(long)]
     autostash: bool,
     /// Merge the base into the branch instead: for branches that others have too
@@ -28,9 +29,10 @@ pub struct Args {
     /// Replay merge commits as well
     #[arg(long)]
     rebase_merges: bool,
-    /// Start the rebase in the worktree of each session that conflicts, to be resolved there
-    #[arg(long)]
-    resolve: bool,
+    /// Start the rebase in the worktree of each session that conflicts, to be resolved there; or by this agent, of one
+    #[arg(long, value_name = "AGENT", num_args = 0..=1, require_equals = true,
+          add = ArgValueCandidates::new(agent_names))]
+    resolve: Option<Option<String>>,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
@@ -52,9 +54,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         merge: args.merge,
         autostash: args.autostash,
         rebase_merges: args.rebase_merges,
-        resolve: args.resolve,
+        resolve: args.resolve.is_some(),
     };
     let ctx = stage.context()?;
+    let agent = args.resolve.flatten().map(|name| Agent::named(ctx, &name)).transpose()?;
     let is_plan = args.dry_run.dry_run;
     let writer = if is_plan { None } else { Some(ctx.writer()?) };
     if args.fetch && is_plan {
@@ -65,6 +68,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     }
     let snapshot = Snapshot::read(&ctx.repo)?;
     let plan = sync::plan(ctx, &snapshot, &options)?;
+    if let Some(agent) = &agent {
+        sync::require_one(&plan, &agent.name)?;
+    }
+    let mut begun = None;
     let (operation, rows) = match writer {
         None => (None, plan.rows()),
         Some(writer) => {
@@ -76,6 +83,12 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             }
             stage.wrote();
             stage.tidy_up();
+            if let Some(agent) = &agent {
+                match sync::hand_over(ctx, &snapshot, &done, agent) {
+                    Ok(resolving) => begun = resolving.map(|resolving| (writer, resolving)),
+                    Err(error) => render::warn(stage.colours().err, &error.one_line()),
+                }
+            }
             (Some(done.operation), done.rows)
         }
     };
@@ -90,7 +103,35 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             }
         }
     }
-    Ok(rows.iter().map(exit_of).fold(Exit::Done, Exit::worst))
+    let mut exit = rows.iter().map(exit_of).fold(Exit::Done, Exit::worst);
+    if let Some((writer, resolving)) = begun {
+        let is_json = matches!(format, Format::Json);
+        if run_agent(stage, &writer, &resolving, is_json)? {
+            let others = rows.iter().filter(|row| row.name != resolving.name);
+            exit = others.map(exit_of).fold(Exit::Done, Exit::worst);
+        }
+    }
+    Ok(exit)
+}
+
+/// Runs the agent to its end, and says what came of it: whether the rebase is done.
+fn run_agent(stage: &Stage, writer: &Writer, resolving: &Resolving, is_json: bool) -> Result<bool> {
+    let name = &resolving.name;
+    if !resolving.run(is_json)? {
+        render::warn(stage.colours().err, "The agent did not end well.");
+    }
+    match sync::conclude(stage.context()?, resolving, writer)? {
+        Some(_) => {
+            render::narrate(&format!("'{name}' is resolved and on its base."));
+            stage.wrote();
+            Ok(true)
+        }
+        None => {
+            let place = format!("cd \"$(git session path {name})\"");
+            render::narrate(&format!("'{name}' is not resolved: `{place}` and `git status` show how far it has come."));
+            Ok(false)
+        }
+    }
 }
 
 fn exit_of(row: &Row) -> Exit {

@@ -48,6 +48,11 @@ impl Repo {
             .current_dir(place)
     }
 
+    /// A program of the user's in a worktree, without what ties git to another one.
+    pub fn program_in(&self, place: &Path, program: &str) -> Command {
+        LOCAL.iter().fold(Command::new(program), |command, name| command.env_remove(*name)).current_dir(place)
+    }
+
     /// A run with a worktree's own git directory and no need for its files: `HEAD` is that worktree's.
     pub fn git_of(&self, git_dir: &Path) -> Command {
         scrubbed().env("GIT_DIR", git_dir).current_dir(git_dir)

@@ -40,6 +40,12 @@ impl Repo {
         self.inner.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
     }
 
+    /// Whether objects may be missing here that git fetches when it needs them.
+    pub fn is_partial(&self) -> bool {
+        let is_promised = |remote: &String| matches!(self.switch(&format!("remote.{remote}.promisor")), Ok(Some(true)));
+        self.setting("extensions.partialClone").is_some() || self.remotes().iter().any(is_promised)
+    }
+
     /// All values of a setting, in the order git reads them.
     pub fn settings(&self, key: &str) -> Vec<String> {
         let snapshot = self.inner.config_snapshot();

@@ -2,9 +2,11 @@
 
 mod change;
 mod tracked;
+mod uncommitted;
 mod whole;
 
-pub use change::{Change, Index, Side};
+pub use change::{Change, Index, Route, Side};
+pub use uncommitted::Uncommitted;
 
 use crate::error::{Context, Result};
 use crate::git::Repo;

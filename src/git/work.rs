@@ -1,11 +1,11 @@
 //! The work of a worktree as a tree, uncommitted and untracked files included, in memory: nothing is written.
 
 use crate::error::{Context, Error, Result};
-use crate::git::{CommitDraft, Repo};
 use crate::git::command::in_worktree;
 use crate::git::merge::{Merger, Scratch};
 use crate::git::status::{self, ChangedPath};
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
+use crate::git::{CommitDraft, Repo};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;

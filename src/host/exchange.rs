@@ -175,7 +175,9 @@ impl std::error::Error for Error {
 
 impl From<Error> for crate::error::Error {
     fn from(error: Error) -> Self {
-        crate::error::Error::refused(error.to_string()).because(error.source)
+        let refused = crate::error::Error::refused(error.to_string());
+        let refused = if error.is_taken() { refused.met(crate::error::Hurdle::Untracked) } else { refused };
+        refused.because(error.source)
     }
 }
 

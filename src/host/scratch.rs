@@ -57,7 +57,8 @@ fn place() -> PathBuf {
     {
         let memory = Path::new("/dev/shm");
         let is_asked_for = std::env::var_os("TMPDIR").is_some_and(|place| !place.is_empty());
-        let may_write = || rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
+        let may_write =
+            || rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
         if !is_asked_for && may_write() && crate::host::disk::free(memory).is_some_and(|free| free >= ROOM_IN_MEMORY) {
             return memory.to_owned();
         }

@@ -1,6 +1,7 @@
 //! What can be done: `plan` reads and returns a value, `execute` eats it and writes; both return data.
 
 pub mod adopt;
+pub mod agent;
 pub mod base;
 pub mod cleanup;
 pub mod config;

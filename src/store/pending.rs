@@ -2,7 +2,7 @@
 //!
 //! A claim is created with a value of one's own (the operation's id is in it): gix takes an equal value for its own.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hurdle, Result};
 use crate::git::{Edit, Repo};
 use crate::host::witness::{Liveness, Process};
 use crate::session::{ObjectId, OperationId};
@@ -118,7 +118,8 @@ pub fn is_held(held: &Pending) -> Error {
         held.name().trim_start_matches("@base/"),
         held.process.pid,
         held.process.host
-    ));
+    ))
+    .met(Hurdle::Busy);
     match held.liveness() {
         Liveness::Alive => error.hint("Run it again when that one is done."),
         _ => error.hint(format!(

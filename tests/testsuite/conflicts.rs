@@ -9,7 +9,10 @@ fn lines(seed: &str, count: usize) -> String {
 }
 
 fn with_line(text: &str, n: usize, new: &str) -> String {
-    text.lines().enumerate().map(|(at, line)| if at + 1 == n { format!("{new}\n") } else { format!("{line}\n") }).collect()
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| if at + 1 == n { format!("{new}\n") } else { format!("{line}\n") })
+        .collect()
 }
 
 fn repo() -> Sandbox {
@@ -216,7 +219,22 @@ fn uncommitted_work_counts_and_nothing_is_left_behind() {
 fn all_kinds_of_collisions_are_what_git_says() {
     let r = Sandbox::new();
     let text = lines("f", 30);
-    for name in ["mod", "del", "ren", "ren2", "mode", "link", "bin", "union.txt", "crlf", "dir/x", "dir/y", "dir/z", "od/1", "od/2"] {
+    for name in [
+        "mod",
+        "del",
+        "ren",
+        "ren2",
+        "mode",
+        "link",
+        "bin",
+        "union.txt",
+        "crlf",
+        "dir/x",
+        "dir/y",
+        "dir/z",
+        "od/1",
+        "od/2",
+    ] {
         r.file(name, text.replace("f line", name));
     }
     r.file("bin", [0, 1, 2, 3, 255]).file(".gitattributes", "union.txt merge=union\n").commit("base");
@@ -428,7 +446,10 @@ fn what_cannot_be_looked_at_is_a_sentence_and_the_others_go_on() {
         assert_eq!(with_base(&answer, name)["merge"], "conflict", "{answer:#}");
     }
     assert_eq!(with_base(&answer, "no-branch")["merge"], Value::Null);
-    r.git("session conflicts").ok().stderr_contains("busy: it is in the middle of a rebase").stderr_contains("its branch is not here");
+    r.git("session conflicts")
+        .ok()
+        .stderr_contains("busy: it is in the middle of a rebase")
+        .stderr_contains("its branch is not here");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod architecture;
+mod carry;
 mod cleanup;
 mod completion;
 mod config;
@@ -38,6 +39,10 @@ mod support;
 #[cfg(unix)]
 mod surroundings;
 mod sync;
+#[cfg(unix)]
+mod sync_killed;
+#[cfg(unix)]
+mod sync_resolve;
 mod trust;
 mod undo;
 mod ways_to_end;

@@ -1,10 +1,10 @@
 //! `sync`: every session on its newest base, as `git rebase` puts it there, and nothing lost on the way.
 
-use crate::recovery::{delays, patiently, start, time_of};
+use crate::recovery::patiently;
 use crate::support::{Run, Sandbox};
 use serde_json::Value;
 
-fn repo() -> Sandbox {
+pub(crate) fn repo() -> Sandbox {
     let r = Sandbox::new();
     for n in 0..6 {
         r.file(format!("d{}/f{n}.txt", n % 3), lines(n, 12));
@@ -12,37 +12,37 @@ fn repo() -> Sandbox {
     r.commit("base")
 }
 
-fn lines(seed: usize, count: usize) -> String {
+pub(crate) fn lines(seed: usize, count: usize) -> String {
     (0..count).map(|n| format!("file {seed} line {n}\n")).collect()
 }
 
 /// A session with one commit of its own.
-fn session(r: &Sandbox, name: &str) -> Sandbox {
+pub(crate) fn session(r: &Sandbox, name: &str) -> Sandbox {
     r.git(&format!("session create {name}")).ok();
     r.session(name).file(format!("{name}.txt"), format!("{name}\n")).commit(&format!("work of {name}"))
 }
 
-fn base_moves(r: &Sandbox) {
+pub(crate) fn base_moves(r: &Sandbox) {
     r.file("d0/f0.txt", lines(0, 12).replace("line 11", "last line"))
         .file("new-in-base.txt", "new\n")
         .commit("the base moves");
 }
 
-fn sync(r: &Sandbox, more: &str) -> Vec<Value> {
+pub(crate) fn sync(r: &Sandbox, more: &str) -> Vec<Value> {
     rows(&r.git(&format!("session sync --json {more}")))
 }
 
-fn rows(run: &Run) -> Vec<Value> {
+pub(crate) fn rows(run: &Run) -> Vec<Value> {
     run.json_as("sync")["sessions"].as_array().expect("sessions").clone()
 }
 
 #[track_caller]
-fn row<'a>(rows: &'a [Value], name: &str) -> &'a Value {
+pub(crate) fn row<'a>(rows: &'a [Value], name: &str) -> &'a Value {
     rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name} is not in {rows:?}"))
 }
 
 #[track_caller]
-fn is_sound(r: &Sandbox) {
+pub(crate) fn is_sound(r: &Sandbox) {
     r.git("fsck --strict --no-dangling").ok();
     r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
 }
@@ -129,10 +129,10 @@ fn only_what_differs_is_written() {
 }
 
 /// A generator of numbers that are the same in every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("small") % limit
     }
@@ -411,12 +411,14 @@ fn uncommitted_work_is_carried_where_it_does_not_collide() {
     base_moves(&r);
     let rows = sync(&r, "--autostash");
     assert_eq!(row(&rows, "apart")["outcome"], "rebased");
-    assert_eq!(row(&rows, "same-file")["reason"], "dirty");
+    assert_eq!(row(&rows, "same-file")["outcome"], "rebased");
     assert_eq!(row(&rows, "collides")["reason"], "dirty");
     let apart = r.session("apart");
     apart.git("status --porcelain").ok().stdout("M  d1/f1.txt\n M d2/f2.txt\n?? untracked.txt\n");
     assert_eq!((apart.read("d2/f2.txt"), apart.read("d1/f1.txt")), ("dirty\n".into(), "staged\n".into()));
-    assert_eq!(r.session("same-file").read("d0/f0.txt"), far);
+    let both = far.replace("line 11", "last line");
+    assert_eq!(r.session("same-file").read("d0/f0.txt"), both);
+    r.session("same-file").git("status --porcelain").ok().stdout(" M d0/f0.txt\n");
     assert_eq!(r.session("collides").read("d0/f0.txt"), near);
     r.git("stash list").ok().stdout("");
     is_sound(&r);
@@ -505,56 +507,6 @@ fn undo_takes_back_the_whole_sync_and_again() {
     r.session("one").file("more.txt", "m\n").commit("moved on");
     r.tick().git("session undo --yes").stderr_contains("moved on since");
     is_sound(&r);
-}
-
-#[test]
-fn killed_at_any_moment_each_session_is_before_or_after() {
-    let r = Sandbox::new();
-    for n in 0..60 {
-        r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
-    }
-    r.commit("base");
-    let names: Vec<String> = (0..6).map(|n| format!("s{n}")).collect();
-    for name in &names {
-        session(&r, name);
-        r.session(name).file("notes.txt", format!("notes of {name}\n"));
-    }
-    let move_base = |round: usize| {
-        for n in (0..60).step_by(2) {
-            r.file(format!("d{}/f{n}.txt", n % 7), lines(n + round, 20));
-        }
-        r.file(format!("round-{round}.txt"), "r\n").commit(&format!("round {round}"));
-    };
-    move_base(1);
-    let most = time_of(|| r.git("session sync"));
-    let rounds = std::env::var("SYNC_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let (mut done, mut undone) = (0, 0);
-    for (n, delay) in delays(rounds, most).enumerate() {
-        move_base(n + 2);
-        let before: Vec<String> = names.iter().map(|name| r.rev(name)).collect();
-        let running = start(&r, &["sync"]);
-        std::thread::sleep(delay);
-        running.kill();
-        patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
-        for (name, before) in names.iter().zip(before) {
-            let s = r.session(name);
-            let is_after = r.git(&format!("merge-base --is-ancestor main {name}")).status() == Some(0);
-            assert!(is_after || r.rev(name) == before, "{name} is neither here nor there");
-            if is_after {
-                done += 1
-            } else {
-                undone += 1
-            }
-            s.git("status --porcelain --untracked-files=all").ok().stdout("?? notes.txt\n");
-            assert_eq!(s.read("notes.txt"), format!("notes of {name}\n"));
-            let fork = if is_after { r.rev("main") } else { r.rev("main~1") };
-            let record = r.git(&format!("show refs/sessions/{name}:session.toml")).ok().text();
-            assert!(record.contains(&format!("fork = \"{fork}\"")), "{name}: {is_after} {record}");
-        }
-        is_sound(&r);
-        patiently(&r, &["sync"]).ok();
-    }
-    assert!(done + undone > 0);
 }
 
 #[test]
@@ -825,6 +777,68 @@ fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
     assert!(rows.iter().all(|row| row["outcome"] == "rebased"), "{rows:?}");
     assert!(r.git("cat-file commit one").ok().text().contains("gpgsig signature"));
     assert!(!r.git("cat-file commit two").ok().text().contains("gpgsig"));
+    is_sound(&r);
+}
+
+#[test]
+fn in_a_partial_clone_git_fetches_what_is_missing() {
+    let r = repo();
+    r.config("uploadpack.allowFilter", "true");
+    r.config("uploadpack.allowAnySHA1InWant", "true");
+    let url = format!("file://{}", r.here().display());
+    r.git_args(["clone", "--quiet", "--filter=tree:0", &url, "../partial"]).ok();
+    let partial = r.in_dir(r.root().join("partial"));
+    let of = |name: &str| partial.in_dir(r.root().join("partial-sessions").join(name));
+    for name in ["one", "behind", "collides", "dirty"] {
+        partial.git(&format!("session create {name}")).ok();
+    }
+    of("one").file("d1/f1.txt", lines(1, 12).replace("line 3\n", "third\n")).commit("mine");
+    of("collides").file("d0/f0.txt", lines(0, 12).replace("line 11", "mine")).commit("mine");
+    of("dirty").file("d0/f0.txt", lines(0, 12).replace("line 11", "mine"));
+    for n in 0..3 {
+        r.file("d1/f4.txt", lines(4, 12).replace("line 7", &format!("{n}"))).commit(&format!("base {n}"));
+    }
+    base_moves(&r);
+    let before = [partial.rev("collides"), partial.rev("dirty")];
+    let rows = rows(&partial.git("session sync --fetch --json"));
+    assert_eq!(row(&rows, "one")["outcome"], "rebased", "{rows:?}");
+    assert_eq!(row(&rows, "behind")["outcome"], "fast-forwarded", "{rows:?}");
+    assert_eq!(row(&rows, "collides")["outcome"], "conflict", "{rows:?}");
+    assert_eq!(row(&rows, "dirty")["reason"], "dirty", "{rows:?}");
+    assert_eq!([partial.rev("collides"), partial.rev("dirty")], before);
+    assert_eq!(partial.rev("one~1"), r.rev("main"));
+    assert_eq!(partial.rev("behind"), r.rev("main"));
+    for name in ["one", "behind", "collides"] {
+        of(name).git("status --porcelain").ok().stdout("");
+    }
+    // Where the other side is gone it is said, and nothing moves.
+    r.file("d2/f5.txt", "changed\n").commit("not to be had");
+    partial.git("fetch --quiet").ok();
+    partial.git("remote set-url origin ../nowhere").ok();
+    let before = [partial.rev("one"), partial.rev("behind")];
+    let run = partial.git("session sync one behind --json");
+    run.code(1);
+    for row in super::sync::rows(&run) {
+        assert!(["failed", "skipped"].iter().any(|word| row["outcome"] == *word) && row["remedy"].is_string(), "{row}");
+    }
+    assert_eq!([partial.rev("one"), partial.rev("behind")], before);
+    assert_eq!(of("one").read("d2/f5.txt"), lines(5, 12));
+}
+
+#[test]
+fn settings_of_the_worktree_one_stands_in_are_its_own() {
+    let r = repo();
+    r.git("config extensions.worktreeConfig true").ok();
+    session(&r, "one");
+    session(&r, "two");
+    r.git("config --worktree user.name Elsewhere").ok();
+    r.session("two").git("config --worktree user.name Two").ok();
+    let usual = r.git("log -1 --format=%cn one").ok().text();
+    base_moves(&r);
+    let rows = sync(&r, "");
+    assert!(rows.iter().all(|row| row["outcome"] == "rebased"), "{rows:?}");
+    assert_eq!(r.git("log -1 --format=%cn one").ok().text(), usual);
+    assert_eq!(r.git("log -1 --format=%cn two").ok().text(), "Two\n");
     is_sound(&r);
 }
 

@@ -1,5 +1,6 @@
 //! What a worktree's files and index become when its branch moves from one commit to another.
 
+use super::uncommitted::Uncommitted;
 use super::{Verdict, entry_of_stat, is_dangerous, is_settled, stat_of_entry};
 use crate::error::{Context, Error, Result};
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
@@ -8,7 +9,7 @@ use crate::host::copy::Kind;
 use crate::host::exchange::Stat;
 use crate::session::{BStr, BString, ByteSlice, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 /// What a path is on one side of a move.
@@ -20,27 +21,50 @@ pub struct Side {
     pub id: ObjectId,
 }
 
-/// One path that differs between two commits.
+/// One path that changes in a worktree when its branch moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// From the worktree's top.
     pub path: BString,
-    /// Before; none where the path is new.
+    /// The file before; none where the path is new.
     pub old: Option<Side>,
-    /// After; none where it goes.
+    /// The file after; none where it goes.
     pub new: Option<Side>,
+    /// What the index has of it before: as the file, unless that has uncommitted changes.
+    pub index_old: Option<Side>,
+    /// What the index has of it after.
+    pub index_new: Option<Side>,
 }
 
 impl Change {
-    /// Whether this is one of the two contents that are in commits.
-    pub fn knows(&self, side: Option<Side>) -> bool {
-        side.is_some() && (side == self.old || side == self.new)
+    /// Of a file without uncommitted changes.
+    fn plain(path: BString, old: Option<Side>, new: Option<Side>) -> Change {
+        Change { path, old, new, index_old: old, index_new: new }
     }
+
+    /// Whether the file differs from what the index has, before or after: it has uncommitted changes.
+    fn is_carried(&self) -> bool {
+        (self.old, self.new) != (self.index_old, self.index_new)
+    }
+}
+
+/// From where to where a worktree moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The commit it is on.
+    pub old: ObjectId,
+    /// The commit it goes to.
+    pub new: ObjectId,
+    /// Where uncommitted changes are merged on the way: all that is uncommitted before and after, as commits in the shape
+    /// of a stash.
+    pub carried: Option<(ObjectId, ObjectId)>,
 }
 
 /// A worktree's index, as it was read.
 pub struct Index {
     file: gix::index::File,
+    /// Whether part of it lies in a file beside it, which reading has put together.
+    is_split: bool,
     modified: std::time::SystemTime,
     permissions: std::fs::Permissions,
 }
@@ -75,7 +99,7 @@ impl Index {
     /// Whether it is of the plain sort: whole, merged, without the caches that something else keeps up to date.
     pub fn is_plain(&self) -> bool {
         let file = &self.file;
-        let has_cache = file.link().is_some() || file.untracked().is_some() || file.fs_monitor().is_some();
+        let has_cache = self.is_split || file.untracked().is_some() || file.fs_monitor().is_some();
         let is_merged = || file.entries().iter().all(|entry| entry.stage() == Stage::Unconflicted);
         !has_cache && !file.is_sparse() && is_merged() && file.version() != gix::index::Version::V4
     }
@@ -91,13 +115,17 @@ impl Index {
     pub fn write_changed(mut self, changes: &[Change], stats: &[Option<Stat>], path: &Path) -> Result<()> {
         let index = &mut self.file;
         let gone: HashSet<&BStr> =
-            changes.iter().filter(|change| change.new.is_none()).map(|change| change.path.as_ref()).collect();
+            changes.iter().filter(|change| change.index_new.is_none()).map(|change| change.path.as_ref()).collect();
         index.remove_entries(|_, path, _| gone.contains(path));
         let mut added = Vec::new();
         for (change, stat) in changes.iter().zip(stats) {
-            let (Some(new), Some(stat)) = (change.new, stat) else { continue };
-            let (stat, mode) = (entry_of_stat(stat), mode_of(new.kind));
-            if change.old.is_none() {
+            let Some(new) = change.index_new else { continue };
+            // Of a file that has uncommitted changes, or was not put there just now, the index knows nothing: git looks
+            // at its content then.
+            let is_ours = change.new == change.index_new && change.old != change.new;
+            let stat = stat.as_ref().filter(|_| is_ours).map(entry_of_stat).unwrap_or_default();
+            let mode = mode_of(new.kind);
+            if change.index_old.is_none() {
                 added.push((stat, new.id, mode, change.path.as_ref()));
             } else if let Some(entry) = index.entry_mut_by_path_and_stage(change.path.as_ref(), Stage::Unconflicted) {
                 (entry.stat, entry.id, entry.mode) = (stat, new.id, mode);
@@ -142,7 +170,10 @@ impl Repo {
         let meta = path.metadata().or_refuse(failed)?;
         let options = gix::index::decode::Options::default();
         let file = gix::index::File::at(&path, self.hash_kind(), false, options).or_refuse(failed)?;
-        Ok(Index { file, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
+        let beside = git_dir.read_dir().or_refuse(failed)?.flatten();
+        let is_split =
+            beside.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex."));
+        Ok(Index { file, is_split, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
     }
 
     /// The id that bytes have as a blob; nothing is written.
@@ -153,18 +184,45 @@ impl Repo {
         gix::objs::compute_hash(self.hash_kind(), gix::objs::Kind::Blob, bytes).or_refuse(|| "A file cannot be hashed.")
     }
 
-    /// What differs between two commits, sorted by path, or none if something else than files and links does.
+    /// What changes on a route, sorted by path, or none if something else than files and links does.
     ///
     /// # Errors
-    /// Refused, with git's words.
-    pub fn changes_between(&self, old: ObjectId, new: ObjectId) -> Result<Option<Vec<Change>>> {
-        let (old, new) = (self.commit(old)?.tree, self.commit(new)?.tree);
+    /// Refused, if a tree cannot be read.
+    pub fn changes_on(&self, route: &Route) -> Result<Option<Vec<Change>>> {
+        if let Some((before, after)) = route.carried {
+            return self.changes_carried(self.stashed(before)?, self.stashed(after)?);
+        }
+        let (old, new) = (self.commit(route.old)?.tree, self.commit(route.new)?.tree);
         let mut changes = Vec::new();
         for (path, old, new) in self.differing_leaves(old, new)? {
             let (Some(old), Some(new)) = (side(old), side(new)) else { return Ok(None) };
-            changes.push(Change { path, old, new });
+            changes.push(Change::plain(path, old, new));
         }
         changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Some(changes))
+    }
+
+    /// The same where files and index are not the same.
+    fn changes_carried(&self, before: Uncommitted, after: Uncommitted) -> Result<Option<Vec<Change>>> {
+        let mut files: HashMap<BString, _> = HashMap::new();
+        let mut staged: HashMap<BString, _> = HashMap::new();
+        for (path, old, new) in self.differing_leaves(before.files, after.files)? {
+            files.insert(path, (old, new));
+        }
+        for (path, old, new) in self.differing_leaves(before.index, after.index)? {
+            staged.insert(path, (old, new));
+        }
+        let paths: BTreeSet<BString> = files.keys().chain(staged.keys()).cloned().collect();
+        let mut changes = Vec::with_capacity(paths.len());
+        for path in paths {
+            // What differs in one of them only is the same before and after in the other.
+            let both = |tree| self.entry_at(tree, &path).map(|slot| (slot, slot));
+            let file = files.get(&path).map_or_else(|| both(after.files), |found| Ok(*found))?;
+            let index = staged.get(&path).map_or_else(|| both(after.index), |found| Ok(*found))?;
+            let (Some(old), Some(new)) = (side(file.0), side(file.1)) else { return Ok(None) };
+            let (Some(index_old), Some(index_new)) = (side(index.0), side(index.1)) else { return Ok(None) };
+            changes.push(Change { path, old, new, index_old, index_new });
+        }
         Ok(Some(changes))
     }
 
@@ -174,7 +232,7 @@ impl Repo {
     ///
     /// # Errors
     /// Refused, if something cannot be read.
-    pub fn plain_changes(&self, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<Option<Vec<Change>>> {
+    pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<Vec<Change>>> {
         if self.uses_reftable()
             || self.conversion_is_configured()?
             || hooks::path(self, &worktree.path, "post-index-change").symlink_metadata().is_ok()
@@ -185,7 +243,7 @@ impl Repo {
         if !index.is_plain() {
             return Ok(None);
         }
-        let Some(changes) = self.changes_between(old, new)? else { return Ok(None) };
+        let Some(changes) = self.changes_on(route)? else { return Ok(None) };
         let is_special = |change: &Change| {
             let name = change.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
             [&b".gitattributes"[..], b".gitmodules"].contains(&name) || is_dangerous(&path_of_bytes(&change.path))
@@ -193,7 +251,8 @@ impl Repo {
         let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
             changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
         };
-        let (added, deleted) = (paths(|change| change.old.is_none()), paths(|change| change.new.is_none()));
+        let added = paths(|change| change.old.is_none() || change.index_old.is_none());
+        let deleted = paths(|change| change.new.is_none() || change.index_new.is_none());
         let is_below = |path: &[u8], others: &HashSet<&[u8]>| parents(path).any(|parent| others.contains(parent));
         let flips =
             added.iter().any(|path| is_below(path, &deleted)) || deleted.iter().any(|path| is_below(path, &added));
@@ -232,15 +291,16 @@ impl Repo {
             Verdict::UnlessCrlf => self.have_no_crlf(changes),
             Verdict::PerPath => {
                 // Of a path that goes nothing is written; the check that it is the old blob does for it.
-                let written =
-                    changes.iter().filter_map(|change| Some((change.path.as_ref(), mode_of(change.new?.kind))));
+                let written = changes
+                    .iter()
+                    .flat_map(|change| written(change).map(|side| (change.path.as_ref(), mode_of(side.kind))));
                 Ok(!self.converted_paths(&index.file, written)?.contains(&true) && self.have_no_crlf(changes)?)
             }
         }
     }
 
     fn have_no_crlf(&self, changes: &[Change]) -> Result<bool> {
-        for side in changes.iter().filter_map(|change| change.new).filter(|side| side.kind != Kind::Symlink) {
+        for side in changes.iter().flat_map(written).filter(|side| side.kind != Kind::Symlink) {
             if self.blob_shared(side.id)?.contains_str(b"\r\n") {
                 return Ok(false);
             }
@@ -265,6 +325,12 @@ impl Repo {
         };
         Ok(Some(Side { kind, id: self.id_of_blob(&bytes)? }))
     }
+}
+
+/// The contents of a change that must be in a file as they are in their blob: the new one, and an uncommitted one that was
+/// read from a file.
+fn written(change: &Change) -> impl Iterator<Item = Side> {
+    change.new.into_iter().chain(change.old.filter(|_| change.is_carried()))
 }
 
 /// One side of a difference: nothing, a file or link, or (none) something else.

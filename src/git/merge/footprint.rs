@@ -51,7 +51,10 @@ impl Repo {
     /// # Errors
     /// Refused, if a tree cannot be read.
     pub fn at_paths(&self, tree: ObjectId, paths: &[&BString]) -> Result<Vec<Option<(u32, ObjectId)>>> {
-        paths.iter().map(|path| Ok(self.entry_at(tree, path)?.map(|(mode, id)| (u32::from(mode.value()), id)))).collect()
+        paths
+            .iter()
+            .map(|path| Ok(self.entry_at(tree, path)?.map(|(mode, id)| (u32::from(mode.value()), id))))
+            .collect()
     }
 }
 

@@ -14,9 +14,9 @@ use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::merge::{Merger, Stages};
-use run::Run;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
+use run::Run;
 use std::collections::{HashMap, HashSet};
 
 /// Objects that are in no repository yet.
@@ -149,26 +149,30 @@ impl Repo {
         let failed = || "An object could not be written.";
         let made: HashMap<&ObjectId, (Kind, &Vec<u8>)> =
             objects.0.iter().map(|(id, kind, bytes)| (id, (*kind, bytes))).collect();
-        let (mut wanted, mut seen) = (tips.to_vec(), HashSet::new());
-        let mut order = Vec::new();
-        while let Some(id) = wanted.pop() {
+        let mut wanted: Vec<(ObjectId, bool)> = tips.iter().map(|id| (*id, false)).collect();
+        let (mut order, mut seen) = (Vec::new(), HashSet::new());
+        while let Some((id, is_complete)) = wanted.pop() {
+            if is_complete {
+                order.push(id);
+                continue;
+            }
             let Some((kind, bytes)) = made.get(&id).filter(|_| seen.insert(id)) else { continue };
-            order.push(id);
+            wanted.push((id, true));
             match kind {
                 Kind::Commit => {
                     let raw = Raw::parse(bytes).ok_or_else(|| Error::bug("A commit was made that is none."))?;
-                    wanted.extend(raw.parents.iter().copied().chain([raw.tree]));
+                    wanted.extend(raw.parents.iter().copied().chain([raw.tree]).map(|id| (id, false)));
                 }
                 Kind::Tree => {
                     for entry in gix::objs::TreeRefIter::from_bytes(bytes, self.hash_kind()) {
-                        wanted.push(entry.or_refuse(failed)?.oid.to_owned());
+                        wanted.push((entry.or_refuse(failed)?.oid.to_owned(), false));
                     }
                 }
                 _ => {}
             }
         }
-        // No ref points at any of it before all is there.
-        for id in order.into_iter().rev() {
+        // Nothing points at what is not there, whenever this stops: neither a ref nor another object.
+        for id in order {
             if let Some((kind, bytes)) = made.get(&id)
                 && !self.inner.objects.exists(&id)
             {

@@ -54,12 +54,7 @@ impl Repo {
     ///
     /// # Errors
     /// Refused, if history cannot be read.
-    pub fn own_chain_from(
-        &self,
-        question: Question,
-        meeting: Option<ObjectId>,
-        wants_chain: bool,
-    ) -> Result<Own> {
+    pub fn own_chain_from(&self, question: Question, meeting: Option<ObjectId>, wants_chain: bool) -> Result<Own> {
         let Question { base_tip, tip, fork } = question;
         let unreadable = || "History could not be read.";
         let meet = |a: ObjectId, b: ObjectId| -> Result<Option<ObjectId>> {

@@ -21,12 +21,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
-        merger: &Merger,
-        identity: &'a Identity,
-        onto: ObjectId,
-        own: &'a [ObjectId],
-    ) -> Result<Run<'a>> {
+    pub(super) fn new(merger: &Merger, identity: &'a Identity, onto: ObjectId, own: &'a [ObjectId]) -> Result<Run<'a>> {
         let head_tree = merger.repo().commit(onto)?.tree;
         Ok(Run {
             identity,

@@ -29,12 +29,7 @@ const LOCK_FILES: [&str; 13] = [
 const DOCUMENTS: [&str; 5] = [".md", ".txt", ".rst", ".adoc", ".org"];
 
 /// Marks what is generated, and says what would help.
-pub(super) fn add(
-    ctx: &Context,
-    gathered: &Gathered,
-    rows: &mut [AgainstBase],
-    pairs: &mut [Pair],
-) -> Result<()> {
+pub(super) fn add(ctx: &Context, gathered: &Gathered, rows: &mut [AgainstBase], pairs: &mut [Pair]) -> Result<()> {
     let all = || rows.iter().flat_map(|row| &row.files).chain(pairs.iter().flat_map(|pair| &pair.files));
     let matters = |file: &&Clash| file.severity >= Severity::Near;
     let paths: HashSet<BString> = all().filter(matters).map(|file| file.path.clone()).collect();

@@ -160,12 +160,7 @@ fn on_parent(subjects: &[Subject], at: usize, trunks: &[Trunk]) -> Option<Questi
 }
 
 /// A row for each that is shown.
-pub(super) fn rows(
-    engine: &mut Engine,
-    gathered: &Gathered,
-    near: u32,
-    options: &Options,
-) -> Result<Vec<AgainstBase>> {
+pub(super) fn rows(engine: &mut Engine, gathered: &Gathered, near: u32, options: &Options) -> Result<Vec<AgainstBase>> {
     let mut rows = Vec::new();
     for subject in gathered.subjects.iter().filter(|subject| subject.is_shown) {
         let mut row = AgainstBase {
@@ -184,7 +179,12 @@ pub(super) fn rows(
             for stages in side.stages() {
                 // The merge has the base on its own side: here the session comes first.
                 let [base, theirs, ours] = stages.stages;
-                row.files.push(lines.conflict(&stages.path, [base, ours, theirs], [side.tree, base_tree], [None, None])?);
+                row.files.push(lines.conflict(
+                    &stages.path,
+                    [base, ours, theirs],
+                    [side.tree, base_tree],
+                    [None, None],
+                )?);
             }
             let paths: Vec<_> = side.own.paths.iter().map(|touched| &touched.path).collect();
             for (touched, now) in side.own.paths.iter().zip(engine.repo().at_paths(base_tree, &paths)?) {

@@ -91,7 +91,9 @@ impl<'a> Lines<'a> {
             _ if types.windows(2).any(|pair| pair[0] != pair[1]) => "type",
             (None, Some(_), Some(_)) => "add-add",
             (Some(_), Some(_), None) | (Some(_), None, Some(_)) => "modify-delete",
-            (Some((was, _)), Some((first, x)), Some((second, y))) if x == y && first != second && was != first => "mode",
+            (Some((was, _)), Some((first, x)), Some((second, y))) if x == y && first != second && was != first => {
+                "mode"
+            }
             (Some(_), Some(_), Some(_)) => "content",
             _ => "rename",
         });
@@ -253,8 +255,7 @@ impl Met {
 /// nearest to each other.
 fn meeting(ours: &[Hunk], theirs: &[Hunk]) -> Vec<Met> {
     let pairs = || ours.iter().flat_map(|a| theirs.iter().map(move |b| (a, b)));
-    let found: Vec<Met> =
-        pairs().filter(|(a, b)| gap(&a.before, &b.before) <= 0).map(|(a, b)| Met::of(a, b)).collect();
+    let found: Vec<Met> = pairs().filter(|(a, b)| gap(&a.before, &b.before) <= 0).map(|(a, b)| Met::of(a, b)).collect();
     if !found.is_empty() {
         return found;
     }

@@ -216,8 +216,10 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
 fn near_lines(ctx: &Context) -> Result<u32> {
     let Some(text) = ctx.repo.setting("session.nearLines") else { return Ok(3) };
     text.trim().parse().map_err(|_| {
-        crate::error::Error::refused(format!("The setting `session.nearLines` is '{text}', which is no number of lines."))
-            .hint("`git config session.nearLines 3` is the default.")
+        crate::error::Error::refused(format!(
+            "The setting `session.nearLines` is '{text}', which is no number of lines."
+        ))
+        .hint("`git config session.nearLines 3` is the default.")
     })
 }
 

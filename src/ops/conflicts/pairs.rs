@@ -216,12 +216,7 @@ impl Candidate {
 }
 
 /// The files in which two meet.
-fn files(
-    lines: &mut Lines<'_>,
-    gathered: &Gathered,
-    candidate: &Candidate,
-    stages: &[Stages],
-) -> Result<Vec<Clash>> {
+fn files(lines: &mut Lines<'_>, gathered: &Gathered, candidate: &Candidate, stages: &[Stages]) -> Result<Vec<Clash>> {
     let side = |at: usize| gathered.subjects[at].side.as_ref();
     let (Some(one), Some(two)) = (side(candidate.a), side(candidate.b)) else { return Ok(Vec::new()) };
     let own = |path: &BString| -> [Blob; 2] {

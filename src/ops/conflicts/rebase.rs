@@ -29,11 +29,7 @@ struct Rebase {
 type Stack = Vec<Rebase>;
 
 /// Fills in whether the rebase of each is clean.
-pub(super) fn verdicts(
-    replayer: &mut Replayer,
-    gathered: &Gathered,
-    rows: &mut [AgainstBase],
-) -> Result<()> {
+pub(super) fn verdicts(replayer: &mut Replayer, gathered: &Gathered, rows: &mut [AgainstBase]) -> Result<()> {
     let identity = Identity::of_nobody();
     let mut stacks = stacks(gathered);
     level_by_level(replayer, &identity, &mut stacks, |replayer, below, rebase| {
@@ -132,7 +128,8 @@ fn first_try(replayer: &mut Replayer, gathered: &Gathered, below: &[Rebase], reb
     let moves = onto != rebase.question.base_tip;
     let bases = subject.side.as_ref().map_or(&[][..], |side| side.bases.as_slice());
     let own = replayer.repo().own_chain_from(rebase.question, bases.first().copied(), moves)?;
-    let is_current = matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
+    let is_current =
+        matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
     if is_current && !moves {
         (rebase.is_clean, rebase.tip) = (Some(true), Some(rebase.question.tip));
         return Ok(None);
@@ -156,7 +153,8 @@ fn first_try(replayer: &mut Replayer, gathered: &Gathered, below: &[Rebase], reb
             let is_alone = commits.len() == 1;
             (rebase.chain, rebase.below) = (commits, Some(parting));
             // Of a single commit the merge says it already, unless there is somebody on top who wants to know where to.
-            if is_alone && !moves && merges_cleanly_as_committed(subject, parting) && !has_children(gathered, rebase.at) {
+            if is_alone && !moves && merges_cleanly_as_committed(subject, parting) && !has_children(gathered, rebase.at)
+            {
                 rebase.is_clean = Some(true);
                 return Ok(None);
             }

@@ -156,7 +156,12 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
             parent.is_none_or(|parent| place.contains_key(&parent) || !known.contains(&parent))
         });
         let is_stuck = ready.is_empty();
-        waiting = if is_stuck { ready = later; Vec::new() } else { later };
+        waiting = if is_stuck {
+            ready = later;
+            Vec::new()
+        } else {
+            later
+        };
         for loaded in ready {
             place.insert(loaded.name.clone(), subjects.len());
             let base_now = snapshot.base_ref(&ctx.repo, &loaded.record);
@@ -223,7 +228,8 @@ fn settle(subject: &mut Subject, branch: &str, options: &Options) {
 /// Leaves out who is neither asked for nor stood on.
 fn needed(subjects: &mut Vec<Subject>) {
     let is_any = subjects.iter().any(|subject| subject.is_first);
-    let mut is_needed: Vec<bool> = subjects.iter().map(|subject| subject.is_first || (is_any && subject.is_second)).collect();
+    let mut is_needed: Vec<bool> =
+        subjects.iter().map(|subject| subject.is_first || (is_any && subject.is_second)).collect();
     for at in (0..subjects.len()).rev() {
         if let Some(parent) = subjects[at].parent.filter(|_| is_needed[at]) {
             is_needed[parent] = true;

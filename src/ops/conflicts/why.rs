@@ -84,7 +84,9 @@ fn behind_tips(engine: &mut Engine, gathered: &Gathered, a: usize, b: usize) -> 
 
 /// Sessions of the same trunk after whose merge this one would merge cleanly.
 fn helpers(engine: &mut Engine, gathered: &Gathered, row: &AgainstBase) -> Result<Vec<String>> {
-    let Some(subject) = gathered.subjects.iter().find(|subject| subject.name == row.name) else { return Ok(Vec::new()) };
+    let Some(subject) = gathered.subjects.iter().find(|subject| subject.name == row.name) else {
+        return Ok(Vec::new());
+    };
     let (Some(side), Some(base_tip)) = (&subject.side, subject.base_tip) else { return Ok(Vec::new()) };
     let ([_], Some(base)) = (side.bases.as_slice(), side.base_tree) else { return Ok(Vec::new()) };
     let collides: HashSet<&BString> =
@@ -103,4 +105,3 @@ fn helpers(engine: &mut Engine, gathered: &Gathered, row: &AgainstBase) -> Resul
     let is_clean = |answer: &Result<Option<Vec<_>>>| matches!(answer, Ok(None));
     Ok(names.into_iter().zip(answers).filter(|(_, answer)| is_clean(answer)).map(|(name, _)| name).collect())
 }
-

@@ -191,6 +191,7 @@ fn base_step(plan: &FinishPlan, merge: &MergePlan, new: ObjectId, writer: &Write
         new: new.to_string(),
         git_dir: merge.base_git_dir.as_ref().map(|path| path.to_string_lossy().into_owned()),
         operation: Some(writer.operation.to_string()),
+        carried: None,
     }
 }
 

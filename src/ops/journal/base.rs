@@ -1,7 +1,8 @@
 //! The steps by which a branch moves, a base or a session's: by compare-and-swap, and a worktree that has it checked out
 //! follows in the same unit, by our own hand (`worktree`), or where that is not allowed by git's.
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Hurdle, Result};
+use crate::git::index::Route;
 use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
@@ -33,9 +34,39 @@ pub struct BaseStep {
     /// The operation that set out to do it: what is staged beside the index is called after it, whoever recovers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// Uncommitted changes that are merged on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
+}
+
+/// All that is uncommitted before a move and after it, as commits in the shape of a stash, by id. `@keep` holds both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Carried {
+    /// Before.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+impl Carried {
+    /// Of two commits.
+    pub fn new((from, to): (ObjectId, ObjectId)) -> Carried {
+        Carried { from: from.to_string(), to: to.to_string() }
+    }
+
+    fn ids(&self) -> Result<(ObjectId, ObjectId)> {
+        let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
+        Ok((parse(&self.from)?, parse(&self.to)?))
+    }
 }
 
 impl BaseStep {
+    /// The way of the worktree from one commit to the other.
+    fn route(&self, old: ObjectId, new: ObjectId) -> Result<Route> {
+        Ok(Route { old, new, carried: self.carried.as_ref().map(Carried::ids).transpose()? })
+    }
+
     fn ids(&self) -> Result<(Option<ObjectId>, ObjectId)> {
         let parse = |text: &String| ObjectId::from_hex(text.as_bytes()).or_refuse(|| "The plan names no commit.");
         Ok((self.old.as_ref().map(parse).transpose()?, parse(&self.new)?))
@@ -98,9 +129,12 @@ pub fn require_followable_tree(
 
 fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let changed = status::changed_paths(&worktree.path)?;
+    let is_untracked = |change: &status::ChangedPath| change.mark == *b"??";
+    let mut is_dirty = false;
     let mut in_the_way: Vec<String> = changed
         .iter()
         .filter(|change| !change.is_in_submodule && touched.iter().any(|path| meets(path, &change.path)))
+        .inspect(|change| is_dirty |= !is_untracked(change))
         .map(|change| String::from_utf8_lossy(&change.path).into_owned())
         .collect();
     // git overwrites ignored files; they are in no commit, so they stay.
@@ -116,6 +150,7 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
     let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
     Err(Error::refused(format!("Uncommitted changes in '{place}' are in the way: {shown}{more}."))
+        .met(if is_dirty { Hurdle::Dirty } else { Hurdle::Untracked })
         .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
 }
 
@@ -184,7 +219,7 @@ pub fn advance<'a>(
     let worktree = repo.worktree_at_git_dir(&git_dir).ok_or_else(gone)?;
     if let Some(operation) = &step.operation {
         let commit = || move_head(repo, &worktree, step, old, new, claim_edit.clone(), message);
-        match Follow::begin(repo, &worktree, (&step.branch, operation), (old, new)) {
+        match Follow::begin(repo, &worktree, (&step.branch, operation), step.route(old, new)?) {
             Ok(Some(follow)) => match follow.advance(commit)? {
                 Followed::LeftToGit => {}
                 Followed::WentBack => return Ok(Advanced { claim: next, follow: None, went_back: true }),
@@ -194,13 +229,25 @@ pub fn advance<'a>(
             },
             // What is left would be taken for a move of ours under way.
             Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
+            Err(error) if step.carried.is_some() => return Err(error),
             // Where ours cannot even begin git says better what is wrong.
             _ => {}
         }
     }
+    if step.carried.is_some() {
+        // git knows nothing of what was merged into the files.
+        return Err(Error::contended("Its uncommitted changes are not what they were a moment ago.")
+            .met(Hurdle::Changed)
+            .hint("Nothing was changed; run it again."));
+    }
     refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
     let git = || repo.git_in(&worktree.path);
-    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok()?;
+    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok().map_err(
+        |error| match overlooked(&error.one_line()) {
+            Some(path) => error.met(Hurdle::Overlooked(path)),
+            None => error,
+        },
+    )?;
     let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
     if let Err(error) = moved {
         let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
@@ -212,6 +259,11 @@ pub fn advance<'a>(
         });
     }
     Ok(Advanced { claim: next, follow: None, went_back: false })
+}
+
+/// The path that git would not overwrite, which no other look finds changed: it was told to overlook that.
+fn overlooked(text: &str) -> Option<String> {
+    Some(text.split_once("Entry '")?.1.split_once("' not uptodate")?.0.to_owned())
 }
 
 /// The commit point of a checked-out branch: `HEAD` of that worktree, read once more with all locks held.
@@ -231,7 +283,8 @@ fn move_head(
             claim.clone(),
         ];
         let prepared = Prepared::run(repo, Some(&worktree.git_dir), &edits, message).map_err(|error| {
-            if error.one_line().contains(".lock") { Error::contended(error.one_line()) } else { error }
+            let is_locked = error.one_line().contains(".lock");
+            if is_locked { Error::contended(error.one_line()).met(Hurdle::Busy) } else { error }
         })?;
         let now = repo.worktree_at_git_dir(&worktree.git_dir).map(|worktree| worktree.head);
         if now != Some(Head::Branch(step.branch.clone())) {
@@ -240,6 +293,7 @@ fn move_head(
                 "'{}' was switched to another branch at the same moment.",
                 worktree.path.display()
             ))
+            .met(Hurdle::Changed)
             .hint("Nothing was changed; run it again."));
         }
         prepared.commit()
@@ -248,7 +302,10 @@ fn move_head(
         let is_moved = error.one_line().contains("but expected");
         let short = crate::ops::base::short_name(&step.branch);
         if is_moved {
-            Error::contended(format!("'{short}' has moved at the same moment.")).because(error).hint("Run it again.")
+            Error::contended(format!("'{short}' has moved at the same moment."))
+                .met(Hurdle::Changed)
+                .because(error)
+                .hint("Run it again.")
         } else {
             error
         }
@@ -286,10 +343,12 @@ pub fn mend(repo: &Repo, claim: &Pending, step: &BaseStep) -> Result<Mended> {
         };
         let worktree = repo.worktree_at_git_dir(git_dir).filter(|worktree| !worktree.is_missing).ok_or_else(gone)?;
         let names = (step.branch.as_str(), operation.as_str());
-        let has_followed = worktree::recover(repo, &worktree, names, (old, new), has_moved)?;
+        let has_followed = worktree::recover(repo, &worktree, names, step.route(old, new)?, has_moved)?;
         return Ok(Mended { has_moved, has_followed });
     }
+    // Files that carry uncommitted changes git has never written: without our stage nothing was touched.
     if let (false, Some(old), Some(git_dir)) = (has_moved, old, step.git_dir.as_ref().map(PathBuf::from))
+        && step.carried.is_none()
         && let Some(worktree) = repo.worktree_at_git_dir(&git_dir)
         && !worktree.is_missing
     {

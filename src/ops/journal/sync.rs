@@ -1,7 +1,7 @@
 //! The steps by which a session is put onto its base: claim, branch with worktree, record. Where git does the rebase
 //! itself the claim is held around it.
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::{Edit, Repo, Worktree, status};
 use crate::host::process::Command;
 use crate::ops::Context;
@@ -69,7 +69,8 @@ pub fn claim(repo: &Repo, writer: &Writer, step: &SyncStep, holds: Vec<ObjectId>
         return Ok(claim);
     }
     release(repo, &claim)?;
-    Err(Error::contended(format!("The session '{name}' has ended or was renamed at the same moment.")))
+    Err(Error::contended(format!("The session '{name}' has ended or was renamed at the same moment."))
+        .met(Hurdle::Changed))
 }
 
 /// Gives a claim up, nothing changed.
@@ -168,6 +169,10 @@ fn last_edits(
     }
     event.trailers.push(("Session-To".into(), tip.to_string()));
     event.trailers.push(("Session-Base".into(), record.base.reference.clone()));
+    if let Some(carried) = &step.unit.carried {
+        event.trailers.push(("Session-Carried-From".into(), carried.from.clone()));
+        event.trailers.push(("Session-Carried-To".into(), carried.to.clone()));
+    }
     if let Some(undoes) = &step.undoes {
         event.trailers.push(("Session-Undoes".into(), undoes.clone()));
     }

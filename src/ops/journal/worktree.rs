@@ -5,13 +5,13 @@
 //! new one; the file that `index.lock` is a link to. `ready` is there from the first touch of the worktree until all is
 //! back: without it recovery touches no file.
 
-use crate::error::{Context as _, Error, Result};
-use crate::git::index::{Change, Index, Side};
+use crate::error::{Context as _, Error, Hurdle, Result};
+use crate::git::index::{Change, Index, Route, Side};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree};
 use crate::host::copy::Kind;
 use crate::host::exchange::{self, OUT, Root, Stat};
-use crate::session::{BStr, BString, ObjectId};
+use crate::session::{BStr, BString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,7 @@ pub(super) struct Follow<'a> {
     changes: Vec<Change>,
     branch: String,
     operation: String,
-    old: ObjectId,
-    new: ObjectId,
+    route: Route,
     stage: PathBuf,
     /// What the system said of each old file when the index could vouch for it.
     seen: std::cell::RefCell<Vec<Option<Stat>>>,
@@ -59,14 +58,14 @@ impl<'a> Follow<'a> {
         repo: &'a Repo,
         worktree: &Worktree,
         (branch, operation): (&str, &str),
-        (old, new): (ObjectId, ObjectId),
+        route: Route,
         changes: Vec<Change>,
     ) -> Result<Follow<'a>> {
         let root = Root::open(&worktree.path)?;
         let stage = stage_of(&worktree.git_dir, operation);
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
         let seen = std::cell::RefCell::new(vec![None; changes.len()]);
-        Ok(Follow { repo, worktree, root, changes, branch, operation, old, new, stage, seen })
+        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, seen })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -74,10 +73,10 @@ impl<'a> Follow<'a> {
         repo: &'a Repo,
         worktree: &Worktree,
         names: (&str, &str),
-        (old, new): (ObjectId, ObjectId),
+        route: Route,
     ) -> Result<Option<Follow<'a>>> {
-        let Some(changes) = repo.plain_changes(worktree, old, new)? else { return Ok(None) };
-        let follow = Follow::with(repo, worktree, names, (old, new), changes)?;
+        let Some(changes) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
+        let follow = Follow::with(repo, worktree, names, route, changes)?;
         std::fs::create_dir(&follow.stage).or_refuse(|| format!("'{}' cannot be made.", follow.stage.display()))?;
         match follow.put_ready() {
             Ok(()) => Ok(Some(follow)),
@@ -90,7 +89,7 @@ impl<'a> Follow<'a> {
 
     fn put_ready(&self) -> Result<()> {
         for (n, change) in self.changes.iter().enumerate() {
-            let Some(new) = change.new else { continue };
+            let Some(new) = change.new.filter(|_| change.old != change.new) else { continue };
             let part = self.file(n, ".part");
             let failed = || format!("'{}' could not be written.", part.display());
             exchange::stage(&part, new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
@@ -119,7 +118,7 @@ impl<'a> Follow<'a> {
         }
         if let Err(error) = commit() {
             // The answer may have been lost and not the commit.
-            if self.repo.ref_id(&self.branch)? != Some(self.new) {
+            if self.repo.ref_id(&self.branch)? != Some(self.route.new) {
                 return Err(self.after_going_back(error));
             }
         }
@@ -147,11 +146,14 @@ impl<'a> Follow<'a> {
     fn check(&self) -> Result<Option<Index>> {
         let place = self.worktree.path.display();
         if self.head() != Some(Head::Branch(self.branch.clone())) {
-            return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment.")));
+            return Err(Error::contended(format!("'{place}' was switched to another branch at the same moment."))
+                .met(Hurdle::Changed));
         }
-        if self.repo.ref_id(&self.branch)? != Some(self.old) {
+        if self.repo.ref_id(&self.branch)? != Some(self.route.old) {
             let short = crate::ops::base::short_name(&self.branch);
-            return Err(Error::contended(format!("'{short}' has moved at the same moment.")).hint("Run it again."));
+            return Err(Error::contended(format!("'{short}' has moved at the same moment."))
+                .met(Hurdle::Changed)
+                .hint("Run it again."));
         }
         if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
             return Ok(None);
@@ -164,13 +166,18 @@ impl<'a> Follow<'a> {
             let path = change.path.as_ref();
             let found = self.root.lstat(path)?;
             if change.old.is_none() && found.is_some() {
-                return Err(Error::refused(format!("'{path}' is in the way in '{place}'.")).hint("Move it aside."));
+                return Err(Error::refused(format!("'{path}' is in the way in '{place}'."))
+                    .met(Hurdle::Untracked)
+                    .hint("Move it aside."));
             }
-            if !index.has(path, change.old) {
+            if !index.has(path, change.index_old) {
                 return Ok(None);
             }
             let Some(old) = change.old else { continue };
-            match found.filter(|stat| kind_of(stat) == Some(old.kind) && index.vouches_for(path, stat)) {
+            // The index knows nothing of uncommitted content.
+            let can_vouch = change.old == change.index_old;
+            let is_it = |stat: &Stat| kind_of(stat) == Some(old.kind) && index.vouches_for(path, stat);
+            match found.filter(|stat| can_vouch && is_it(stat)) {
                 Some(stat) => self.seen.borrow_mut()[n] = Some(stat),
                 None if self.in_tree(path)? != change.old => return Ok(None),
                 None => {}
@@ -192,21 +199,22 @@ impl<'a> Follow<'a> {
     fn write(&self, index: Index) -> Result<()> {
         std::fs::write(self.stage.join("ready"), "").or_refuse(|| "The move could not be noted.")?;
         let of = |is: fn(&Change) -> bool| self.changes.iter().enumerate().filter(move |(_, change)| is(change));
-        for (n, change) in of(|change| change.new.is_none()) {
+        let goes = |change: &Change| change.old.is_some() && change.new.is_none();
+        for (n, change) in of(goes) {
             self.root.take_away(change.path.as_ref(), &self.file(n, ""))?;
             self.require_old(n, change)?;
         }
-        for (_, change) in of(|change| change.new.is_none()) {
+        for (_, change) in of(goes) {
             self.root.remove_empty_parents(change.path.as_ref())?;
         }
         // A build that ran since the files were staged must not look newer than they are.
         let touch = |n: usize| exchange::touch(&self.file(n, "")).or_refuse(|| "A staged file cannot be touched.");
-        for (n, change) in of(|change| change.old.is_none()) {
+        for (n, change) in of(|change| change.old.is_none() && change.new.is_some()) {
             self.root.make_parents(change.path.as_ref())?;
             touch(n)?;
             self.root.put_new(&self.file(n, ""), change.path.as_ref())?;
         }
-        for (n, change) in of(|change| change.old.is_some() && change.new.is_some()) {
+        for (n, change) in of(|change| change.old.is_some() && change.new.is_some() && change.old != change.new) {
             touch(n)?;
             self.root.exchange(&self.file(n, ""), change.path.as_ref())?;
             self.require_old(n, change)?;
@@ -225,6 +233,7 @@ impl<'a> Follow<'a> {
         }
         let path = &change.path;
         Err(Error::contended(format!("'{path}' is being written in '{}'.", self.worktree.path.display()))
+            .met(Hurdle::Changed)
             .hint("Nothing was changed; save it, commit or discard it, and run it again."))
     }
 
@@ -271,7 +280,7 @@ impl<'a> Follow<'a> {
             let index = self.repo.read_index(&self.worktree.git_dir)?;
             let mut failure = Ok(());
             for (n, change) in self.changes.iter().enumerate() {
-                if index.has(change.path.as_ref(), change.old) {
+                if index.has(change.path.as_ref(), change.index_old) {
                     failure = failure.and(self.undo(n, change));
                 }
             }
@@ -304,6 +313,8 @@ impl<'a> Follow<'a> {
             }
         }
         match (change.old, change.new) {
+            // The file stays as it is.
+            (old, new) if old == new => {}
             (None, new) => {
                 let back = self.file(n, ".back");
                 if is_there(&staged) || !is_there(&back) && self.root.lstat(path)?.is_none() {
@@ -405,6 +416,7 @@ impl<'a> Follow<'a> {
                         "The index of '{}' is locked.",
                         self.worktree.path.display()
                     ))
+                    .met(Hurdle::Busy)
                     .hint(format!("Run it again; if no git is running, delete '{}'.", lock.display())));
                 }
             }
@@ -444,7 +456,7 @@ impl<'a> Follow<'a> {
             Some(Head::Detached(id)) => Some(id),
             _ => None,
         };
-        Ok(at == Some(self.old))
+        Ok(at == Some(self.route.old))
     }
 
     /// Whether a file of ours is the old one and nobody is writing it. The very file that the index vouched for, of the
@@ -479,11 +491,11 @@ pub(super) fn recover(
     repo: &Repo,
     worktree: &Worktree,
     names: (&str, &str),
-    (old, new): (ObjectId, ObjectId),
+    route: Route,
     is_committed: bool,
 ) -> Result<bool> {
-    let changes = repo.changes_between(old, new)?.ok_or_else(|| Error::bug("The move was none of files."))?;
-    let follow = Follow::with(repo, worktree, names, (old, new), changes)?;
+    let changes = repo.changes_on(&route)?.ok_or_else(|| Error::bug("The move was none of files."))?;
+    let follow = Follow::with(repo, worktree, names, route, changes)?;
     if !is_committed {
         return follow.go_back().map(|()| false);
     }

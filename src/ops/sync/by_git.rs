@@ -3,10 +3,11 @@
 use super::execute::Worker;
 use super::{Obstacle, Options, Outcome, Planned, Reason};
 use crate::error::{Error, Result};
-use crate::git::Repo;
+use crate::git::{Repo, Worktree};
 use crate::ops::base::short_name;
-use crate::ops::journal::sync as steps;
+use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::ObjectId;
+use crate::store::pending::Pending;
 
 impl Worker<'_> {
     /// git's own rebase or merge in the worktree, the claim held around it.
@@ -77,7 +78,7 @@ impl Worker<'_> {
         steps::conclude(self.repo, self.writer, &claim, &step, tip)
     }
 
-    /// Starts a rebase where one conflicts, and leaves it to whoever resolves it.
+    /// Starts a rebase where one conflicts, and leaves it to whoever resolves it. What git does is done under the claim.
     pub(super) fn resolve(&self, planned: &mut Planned, parent: Option<&Planned>) {
         let Some(worktree) = planned.worktree.clone() else {
             planned
@@ -91,6 +92,20 @@ impl Worker<'_> {
             None => planned.row.onto,
         };
         let (Some(onto), Some(from)) = (onto, planned.row.from) else { return };
+        if let Err(error) = self.begin_to_resolve(planned, &worktree, from, onto) {
+            planned.row.notes.push(error.one_line());
+        }
+    }
+
+    fn begin_to_resolve(
+        &self,
+        planned: &mut Planned,
+        worktree: &Worktree,
+        from: ObjectId,
+        onto: ObjectId,
+    ) -> Result<()> {
+        let step = self.step(planned, from, from, onto, true);
+        let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = self.repo.git_in(&worktree.path);
         let git = if planned.leaves_hooks_out { git.without_hooks() } else { git };
         let command = if self.options.merge {
@@ -99,27 +114,45 @@ impl Worker<'_> {
             rebase(self.repo, git, planned, from, onto, self.options)
         };
         let run = command.and_then(|command| command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").run());
-        if run.is_ok() {
-            // Whether it is taken to its end or not: the fork is that of the commits that are there before.
-            self.set_base(planned, false);
+        if let Ok(output) = &run
+            && output.is_success()
+        {
+            // `rerere` or a hook of the user's had the answer.
+            return self.conclude_resolved(planned, &claim, step, from, onto);
         }
-        match run {
-            Ok(output) if output.is_success() => {
-                // `rerere` or a hook of the user's had the answer.
-                planned.row.outcome = if self.options.merge { Outcome::Merged } else { Outcome::Rebased };
-                planned.row.to = self.repo.ref_id(&planned.session.record.branch).ok().flatten();
-                planned.row.collisions.clear();
-            }
-            Ok(output) => {
-                let now = self.repo.worktree_at_git_dir(&worktree.git_dir);
-                planned.row.is_resolving = now.is_some_and(|now| now.operation().is_some());
-                if !planned.row.is_resolving {
-                    let text = output.stderr.lines().next().unwrap_or("no reason was given");
-                    planned.row.notes.push(format!("git did not begin: {text}"));
-                }
-            }
-            Err(error) => planned.row.notes.push(error.one_line()),
+        steps::release(self.repo, &claim)?;
+        let output = run?;
+        // Whether it is taken to its end or not: the fork is that of the commits that are there before.
+        self.set_base(planned, false);
+        let now = self.repo.worktree_at_git_dir(&worktree.git_dir);
+        planned.row.is_resolving = now.is_some_and(|now| now.operation().is_some());
+        if planned.row.is_resolving {
+            planned.resolving = Some(step);
+        } else {
+            let text = output.stderr.lines().next().unwrap_or("no reason was given");
+            planned.row.notes.push(format!("git did not begin: {text}"));
         }
+        Ok(())
+    }
+
+    fn conclude_resolved(
+        &self,
+        planned: &mut Planned,
+        claim: &Pending,
+        step: SyncStep,
+        from: ObjectId,
+        onto: ObjectId,
+    ) -> Result<()> {
+        let tip = self.repo.ref_id(&planned.session.record.branch)?;
+        let tip = tip.ok_or_else(|| Error::bug("The branch is gone after a rebase."))?;
+        planned.row.outcome = if self.options.merge { Outcome::Merged } else { Outcome::Rebased };
+        planned.row.to = Some(tip);
+        let ahead = self.repo.ahead_behind_of(&tip.to_string(), onto)?.map_or(0, |found| found.ahead);
+        planned.row.replayed = usize::try_from(ahead).unwrap_or(0);
+        planned.row.collisions.clear();
+        planned.row.commit = None;
+        let what = self.step(planned, from, tip, onto, true).what;
+        steps::conclude(self.repo, self.writer, claim, &SyncStep { what, ..step }, tip)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What becomes of one session, those it stands on being decided.
 
 use super::collide::collisions;
-use super::look;
 use super::plan::{Chain, question};
 use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
+use super::{carry, look};
 use crate::error::{Error, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
+use crate::git::index::Route;
 use crate::git::merge::{Merged, Scratch};
 use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
 use crate::git::{Repo, Worktree};
@@ -166,15 +167,29 @@ impl Stack<'_> {
             let dirty: HashSet<&BString> = planned.dirty.iter().collect();
             overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
         }
-        if let Some(path) = overlap.first() {
-            let sentence = format!("The base has changed a file too that has uncommitted changes: '{path}'.");
-            leave_dirty(planned, sentence);
+        if let Some(why) = git_must.or(inexact) {
+            return by_git(planned, why);
+        }
+        if overlap.is_empty() {
             return Ok(());
         }
-        if let Some(why) = git_must.or(inexact) {
-            by_git(planned, why)?;
+        carry::carry(replayer, self.identity, planned, Route { old: question.tip, new: to, carried: None }, &overlap)
+    }
+
+    /// What cannot be read in a partial clone git fetches on its way; anything else is a failure.
+    pub(super) fn give_to_git_or_fail(&self, repo: &Repo, planned: &mut Planned, n: usize, error: &Error) {
+        let is_missing = repo.is_partial() && !matches!(self.chains[n], None | Some(Own::Unrelated));
+        if !is_missing || self.options.merge {
+            return fail(planned, error);
         }
-        Ok(())
+        let is_behind = self.chains[n] == Some(Own::Behind);
+        planned.row.outcome = if is_behind { Outcome::FastForwarded } else { Outcome::Rebased };
+        if let Some(Own::Chain { commits, .. }) = &self.chains[n] {
+            planned.row.replayed = commits.len();
+        }
+        if let Err(error) = by_git(planned, "this is a partial clone, and some of it is not here") {
+            fail(planned, &error);
+        }
     }
 
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
@@ -349,7 +364,7 @@ fn by_git(planned: &mut Planned, why: &str) -> Result<()> {
 }
 
 /// A session whose uncommitted changes cannot be carried stays as it is.
-fn leave_dirty(planned: &mut Planned, sentence: String) {
+pub(super) fn leave_dirty(planned: &mut Planned, sentence: String) {
     let remedy = planned.worktree.as_ref().map(|tree| format!("git -C {} commit --all", look::quoted(&tree.path)));
     planned.row.to = None;
     planned.action = Action::Nothing;

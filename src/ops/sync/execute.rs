@@ -2,15 +2,16 @@
 
 use super::by_git::merge_message;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan, Synced};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Hurdle, Result};
 use crate::git::Repo;
 use crate::git::merge::Merged;
 use crate::ops::Context;
 use crate::ops::journal;
-use crate::ops::journal::base::{Advanced, BaseStep};
+use crate::ops::journal::base::{Advanced, BaseStep, Carried};
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::{EventKind, ObjectId};
 use crate::store::Writer;
+use crate::store::keep::{self, Kept};
 use crate::store::pending::Pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +35,7 @@ pub fn execute(
     let workers = rayon::current_num_threads().min(groups.len()).max(1);
     let repos = (0..workers).map(|_| ctx.repo.another()).collect::<Result<Vec<_>>>()?;
     let queue = Mutex::new(groups.into_iter());
-    let (rows, rewritten, done) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let (done, outcomes, rewritten) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for repo in repos {
             scope.spawn(|| {
@@ -53,22 +54,23 @@ pub fn execute(
                     if batch.is_empty() {
                         break;
                     }
-                    let (batch_rows, batch_rewritten) = worker.run(batch, &tell);
-                    if let (Ok(mut rows), Ok(mut rewritten)) = (rows.lock(), rewritten.lock()) {
-                        rows.extend(batch_rows);
+                    let (batch_outcomes, batch_rewritten) = worker.run(batch, &tell);
+                    if let (Ok(mut outcomes), Ok(mut rewritten)) = (outcomes.lock(), rewritten.lock()) {
+                        outcomes.extend(batch_outcomes);
                         rewritten.extend(batch_rewritten);
                     }
                 }
             });
         }
     });
-    let mut rows: Vec<Row> = rows.into_inner().unwrap_or_default();
+    let (mut rows, resolving): (Vec<Row>, Vec<_>) = outcomes.into_inner().unwrap_or_default().into_iter().unzip();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let resolving = resolving.into_iter().flatten().collect();
     let mut warnings = Vec::new();
     if let Err(error) = copy_notes(&ctx.repo, &rewritten.into_inner().unwrap_or_default()) {
         warnings.push(format!("The notes of the old commits were not copied: {}.", error.one_line()));
     }
-    Ok(Synced { operation: writer.operation.clone(), rows, warnings })
+    Ok(Synced { operation: writer.operation.clone(), rows, resolving, warnings })
 }
 
 type Pairs = Vec<(ObjectId, ObjectId)>;
@@ -100,7 +102,7 @@ struct Moved<'a> {
 }
 
 impl Worker<'_> {
-    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<Row>, Pairs) {
+    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<(Row, Option<SyncStep>)>, Pairs) {
         let mut moved = Vec::new();
         let mut rewritten = Pairs::new();
         for (g, group) in batch.iter_mut().enumerate() {
@@ -108,9 +110,10 @@ impl Worker<'_> {
                 .sessions
                 .iter()
                 .filter_map(|planned| match &planned.action {
-                    Action::Move { to, .. } => Some(*to),
+                    Action::Move { to, .. } => Some((*to, planned.carried)),
                     _ => None,
                 })
+                .flat_map(|(to, carried)| std::iter::once(to).chain(carried.into_iter().flat_map(|(a, b)| [a, b])))
                 .collect();
             let stored = self.repo.store_objects(&group.objects, &tips);
             group.objects = crate::git::replay::Objects::default();
@@ -163,7 +166,8 @@ impl Worker<'_> {
             }
             tell();
         }
-        (batch.into_iter().flat_map(|group| group.sessions).map(|planned| planned.row).collect(), rewritten)
+        let sessions = batch.into_iter().flat_map(|group| group.sessions);
+        (sessions.map(|planned| (planned.row, planned.resolving)).collect(), rewritten)
     }
 
     /// Up to the commit point; none where it is all done.
@@ -190,10 +194,24 @@ impl Worker<'_> {
             Action::ByGit => return self.by_git(planned, from, onto).map(|()| None),
         };
         let step = self.step(planned, from, to, onto, false);
-        let claim = steps::claim(self.repo, self.writer, &step, vec![from, to, onto])?;
+        let mut holds = vec![from, to, onto];
+        if let Some((before, after)) = planned.carried {
+            self.keep(planned, vec![before, after])?;
+            holds.extend([before, after]);
+        }
+        let claim = steps::claim(self.repo, self.writer, &step, holds)?;
         let advanced = steps::advance(self.repo, self.writer, &claim, &step)?;
         planned.row.to = Some(to);
         Ok(Some((step, advanced, to)))
+    }
+
+    /// What is uncommitted in a file that is about to be replaced stays to be had: `undo` brings it back from there.
+    fn keep(&self, planned: &Planned, tips: Vec<ObjectId>) -> Result<()> {
+        let session = &planned.session;
+        let worktree = planned.worktree.as_ref().map(|tree| tree.path.display().to_string());
+        let (name, id) = (session.name.clone(), session.id());
+        let kept = Kept { name, id, worktree, salvage: None, tips, config: Vec::new() };
+        keep::add(self.repo, self.writer, &kept).map(drop)
     }
 
     /// The claim, if the move holds.
@@ -237,6 +255,7 @@ impl Worker<'_> {
                 new: to.to_string(),
                 operation: git_dir.is_some().then(|| self.writer.operation.to_string()),
                 git_dir,
+                carried: planned.carried.map(Carried::new),
             },
             base: planned.new_base.clone(),
             undoes: None,
@@ -301,34 +320,31 @@ fn block(planned: &mut Planned, parent: Option<&Planned>) {
 /// A session that changed since the plan was made is skipped; anything else is a failure. Either way it is as it was.
 fn give_up(planned: &mut Planned, error: &Error) {
     planned.row.to = None;
-    let text = error.one_line();
-    if let (Some(path), Some(worktree)) = (overlooked(&text), &planned.worktree) {
-        planned.row.outcome = Outcome::Skipped;
-        planned.row.obstacle = Some(Obstacle::new(
-            Reason::Dirty,
-            format!("'{path}' has changes that git was told to overlook."),
-            format!(
+    let sentence = error.one_line();
+    let reason = match (error.hurdle(), &planned.worktree) {
+        (Some(Hurdle::Overlooked(path)), Some(worktree)) => {
+            let remedy = format!(
                 "git -C {} update-index --no-assume-unchanged --no-skip-worktree {}",
                 super::look::quoted(&worktree.path),
                 crate::ops::shell_quoted(path)
-            ),
-        ));
-        return;
-    }
-    if error.kind() == Kind::Contended || text.contains("in the way") {
-        let reason = if text.contains("in the way") { Reason::Untracked } else { Reason::Changed };
-        let reason = if text.contains("at work on") || text.contains("locked") { Reason::Busy } else { reason };
-        planned.row.outcome = Outcome::Skipped;
-        planned.row.obstacle = Some(Obstacle::new(reason, text, planned.row.again.clone()));
-    } else {
-        planned.row.outcome = Outcome::Failed;
-        let remedy = error.hints().first().cloned();
-        planned.row.obstacle = Some(Obstacle { reason: None, sentence: text, remedy });
-    }
-}
-
-/// The path that `git read-tree` would not overwrite, changed or not: no other look finds such changes.
-fn overlooked(text: &str) -> Option<&str> {
-    text.contains("read-tree").then_some(())?;
-    Some(text.split_once("Entry '")?.1.split_once("' not uptodate")?.0)
+            );
+            let sentence = format!("'{path}' has changes that git was told to overlook.");
+            planned.row.outcome = Outcome::Skipped;
+            planned.row.obstacle = Some(Obstacle::new(Reason::Dirty, sentence, remedy));
+            return;
+        }
+        (Some(Hurdle::Busy), _) => Reason::Busy,
+        (Some(Hurdle::Dirty | Hurdle::Overlooked(_)), _) => Reason::Dirty,
+        (Some(Hurdle::Untracked), _) => Reason::Untracked,
+        (Some(Hurdle::Changed), _) => Reason::Changed,
+        (None, _) if error.is_contended() => Reason::Changed,
+        (None, _) => {
+            planned.row.outcome = Outcome::Failed;
+            let remedy = error.hints().first().cloned();
+            planned.row.obstacle = Some(Obstacle { reason: None, sentence, remedy });
+            return;
+        }
+    };
+    planned.row.outcome = Outcome::Skipped;
+    planned.row.obstacle = Some(Obstacle::new(reason, sentence, planned.row.again.clone()));
 }

@@ -114,8 +114,12 @@ pub(super) fn dirty_obstacle(paths: &[BString]) -> Obstacle {
 
 /// Why git has to do it itself, where it has: signatures, and hooks that the program does not run.
 pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Options) -> Result<Option<&'static str>> {
-    if worktree.is_some_and(has_settings_of_its_own) {
+    if worktree.is_some_and(|worktree| has_settings_of_its_own(&worktree.git_dir)) {
         return Ok(Some("the worktree has settings of its own"));
+    }
+    // What is read here holds where one stands: who commits, whether it is signed.
+    if worktree.is_some() && has_settings_of_its_own(&repo.git_dir()?) {
+        return Ok(Some("the worktree one stands in has settings of its own"));
     }
     if repo.switch("commit.gpgSign")?.unwrap_or(false) {
         return Ok(Some("commits are signed"));
@@ -135,8 +139,8 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
 }
 
 /// With `extensions.worktreeConfig`, other settings than those of a sparse checkout: who commits, whether it is signed.
-fn has_settings_of_its_own(worktree: &Worktree) -> bool {
-    let Ok(text) = std::fs::read_to_string(worktree.git_dir.join("config.worktree")) else { return false };
+fn has_settings_of_its_own(git_dir: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(git_dir.join("config.worktree")) else { return false };
     text.lines().map(|line| line.trim().to_ascii_lowercase()).any(|line| {
         let is_of_git = ["#", ";", "[core]", "[index]", "sparsecheckout", "sparse", "bare"];
         !line.is_empty() && !is_of_git.iter().any(|start| line.starts_with(start))
@@ -157,19 +161,24 @@ pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
 /// # Errors
 /// Refused, with the sentence and the command that helps.
 pub fn require_free(repo: &Repo, session: &Loaded, worktree: &Worktree, head: ObjectId) -> Result<()> {
-    let obstacle = match worktree_obstacle(session, worktree, None) {
-        Some(obstacle) => Some(obstacle),
-        None => {
-            let dirty = dirty_paths(repo, worktree, head)?;
-            (!dirty.is_empty()).then(|| dirty_obstacle(&dirty))
-        }
-    };
-    let Some(obstacle) = obstacle else { return Ok(()) };
-    let place = quoted(&worktree.path);
+    require_still(session, worktree)?;
+    let dirty = dirty_paths(repo, worktree, head)?;
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let error = Error::refused(format!("'{}' cannot move: {}", session.name, dirty_obstacle(&dirty).sentence));
+    Err(error.hint(format!("`git -C {} stash` puts them aside.", quoted(&worktree.path))))
+}
+
+/// The same, whatever is uncommitted.
+///
+/// # Errors
+/// As [`require_free`].
+pub fn require_still(session: &Loaded, worktree: &Worktree) -> Result<()> {
+    let Some(obstacle) = worktree_obstacle(session, worktree, None) else { return Ok(()) };
     let error = Error::refused(format!("'{}' cannot move: {}", session.name, obstacle.sentence));
-    Err(match (obstacle.reason, obstacle.remedy) {
-        (Some(Reason::Dirty), _) => error.hint(format!("`git -C {place} stash` puts them aside.")),
-        (_, Some(remedy)) => error.hint(format!("`{remedy}` helps.")),
-        _ => error,
+    Err(match obstacle.remedy {
+        Some(remedy) => error.hint(format!("`{remedy}` helps.")),
+        None => error,
     })
 }

@@ -4,22 +4,26 @@
 //! its session as it was and stops no other but those stacked on it.
 
 mod by_git;
+mod carry;
 mod collide;
 mod decide;
 mod execute;
 mod group;
 mod look;
 mod plan;
+mod resolve;
 
 pub use crate::git::worktrees::path_of_bytes as path_of;
 pub use collide::Collision;
 pub use execute::execute;
-pub use look::require_free;
+pub use look::{require_free, require_still};
 pub use plan::plan;
+pub use resolve::{Resolving, conclude, hand_over, require_one};
 
 use crate::git::Worktree;
 use crate::git::replay::Objects;
 use crate::ops::base::Tip;
+use crate::ops::journal::sync::SyncStep;
 use crate::session::{BString, Base, Name, ObjectId, OperationId};
 use crate::store::Loaded;
 use crate::store::snapshot::BaseNow;
@@ -236,8 +240,12 @@ pub(crate) struct Planned {
     pub(crate) row: Row,
     /// Tracked paths with uncommitted changes that go along.
     pub(crate) dirty: Vec<BString>,
+    /// All that is uncommitted before and after, as commits in the shape of a stash, where some of it is merged on the way.
+    pub(crate) carried: Option<(ObjectId, ObjectId)>,
     /// Hooks of the branch that may not run.
     pub(crate) leaves_hooks_out: bool,
+    /// What git has begun and somebody is to go on with.
+    pub(crate) resolving: Option<SyncStep>,
 }
 
 /// Sessions that stand on each other, lower ones first, with the objects that were made for them.
@@ -271,6 +279,8 @@ pub struct Synced {
     pub operation: OperationId,
     /// A row for each session, by name.
     pub rows: Vec<Row>,
+    /// What git has begun and somebody is to go on with.
+    pub resolving: Vec<SyncStep>,
     /// What the user should know of all of them.
     pub warnings: Vec<String>,
 }

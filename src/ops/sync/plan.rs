@@ -58,7 +58,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Syn
         let stack = Stack { chains: &chains[at], landed: &landed, identity: &identity, options };
         for n in 0..group.sessions.len() {
             if let Err(error) = stack.decide(replayer, &mut group.sessions, n) {
-                fail(&mut group.sessions[n], &error);
+                stack.give_to_git_or_fail(replayer.repo(), &mut group.sessions[n], n, &error);
             }
         }
         group.objects = replayer.take_objects();
@@ -151,7 +151,9 @@ fn begin(
         action: Action::Nothing,
         row,
         dirty: Vec::new(),
+        carried: None,
         leaves_hooks_out: false,
+        resolving: None,
     })
 }
 
@@ -164,8 +166,14 @@ fn look_at(repo: &Repo, planned: &mut Planned) -> Chain {
     if planned.row.outcome == Outcome::Skipped {
         return None;
     }
-    match repo.own_chain(question(planned)?, planned.parent.is_some()) {
+    let question = question(planned)?;
+    match repo.own_chain(question, planned.parent.is_some()) {
         Ok(own) => Some(own),
+        // What is not here git fetches while it lists them.
+        Err(_) if repo.is_partial() => {
+            let is_current = repo.is_ancestor(question.base_tip, question.tip).unwrap_or(false);
+            Some(Own::Mixed { is_current })
+        }
         Err(error) => {
             fail(planned, &error);
             None
@@ -202,10 +210,8 @@ fn landed(
                 .iter_mut()
                 .zip(commits.chunks(share))
                 .map(|(replayer, share)| {
-                    {
                     let shapes = &shapes;
                     scope.spawn(move || replayer.repo().change_keys_like(share, shapes))
-                }
                 })
                 .collect();
             running

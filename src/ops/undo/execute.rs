@@ -66,6 +66,7 @@ fn base_step(base: &BaseMove, writer: &Writer) -> BaseStep {
         new: base.to.to_string(),
         git_dir: base.git_dir.as_ref().map(|path: &PathBuf| path.to_string_lossy().into_owned()),
         operation: Some(writer.operation.to_string()),
+        carried: None,
     }
 }
 

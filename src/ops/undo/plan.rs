@@ -82,9 +82,9 @@ fn invert(
             plan.step.trailers = undoes;
             Ok(Inverse::Relocate(Box::new(plan)))
         }
-        EventKind::Synced => sync::invert(ctx, snapshot, operation, found),
+        EventKind::Synced => sync::invert(ctx, snapshot, operation, found, warnings),
         EventKind::Undone if found.event.trailer("Session-To").is_some() => {
-            sync::invert(ctx, snapshot, operation, found)
+            sync::invert(ctx, snapshot, operation, found, warnings)
         }
         EventKind::Set | EventKind::Undone => facts::invert(ctx, found),
         EventKind::Prepared | EventKind::Recovered | EventKind::Other(_) => {

@@ -2,8 +2,10 @@
 
 use super::{Found, Inverse, Operation};
 use crate::error::{Error, Result};
+use crate::git::index::Route;
+use crate::git::{Repo, Worktree};
 use crate::ops::Context;
-use crate::ops::journal::base::BaseStep;
+use crate::ops::journal::base::{BaseStep, Carried};
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::ops::sync as forward;
 use crate::session::ObjectId;
@@ -13,7 +15,13 @@ use crate::store::{Loaded, Snapshot, Writer, record};
 ///
 /// # Errors
 /// Refused, where the branch has moved on, its old commits are gone, or its worktree cannot follow.
-pub(super) fn invert(ctx: &Context, snapshot: &Snapshot, operation: &Operation, found: &Found) -> Result<Inverse> {
+pub(super) fn invert(
+    ctx: &Context,
+    snapshot: &Snapshot,
+    operation: &Operation,
+    found: &Found,
+    warnings: &mut Vec<String>,
+) -> Result<Inverse> {
     let repo = &ctx.repo;
     let (session, name) = (&found.session, &found.session.name);
     let id = |key: &str| found.event.trailer(key).and_then(|hex| ObjectId::from_hex(hex.as_bytes()).ok());
@@ -32,9 +40,14 @@ pub(super) fn invert(ctx: &Context, snapshot: &Snapshot, operation: &Operation, 
         return Err(Error::refused(format!("The commits that '{name}' had before are gone: its reflog has expired.")));
     }
     let worktree = snapshot.worktree_of(session);
-    if let Some(worktree) = worktree {
-        forward::require_free(repo, session, worktree, new)?;
-    }
+    let carried = match (worktree, id("Session-Carried-From").zip(id("Session-Carried-To"))) {
+        (Some(worktree), Some((before, after))) => {
+            let route = Route { old: new, new: old, carried: Some((after, before)) };
+            carried_back(repo, session, worktree, route, warnings)?
+        }
+        (Some(worktree), None) => forward::require_free(repo, session, worktree, new).map(|()| None)?,
+        (None, _) => None,
+    };
     let earlier = record::read_at(repo, name.clone(), before)?.record;
     let git_dir = worktree.and_then(|tree| tree.git_dir.to_str().map(str::to_owned));
     let step = SyncStep {
@@ -50,12 +63,51 @@ pub(super) fn invert(ctx: &Context, snapshot: &Snapshot, operation: &Operation, 
             // Filled in by whoever does it.
             operation: None,
             git_dir,
+            carried: carried.map(Carried::new),
         },
         base: Some(earlier.base),
         undoes: Some(operation.id.to_string()),
         last_sync: earlier.last_sync,
     };
     Ok(Inverse::Sync(Box::new(step)))
+}
+
+/// What was uncommitted before comes back where nothing has changed since in the files that it was merged into. Where
+/// nothing is uncommitted any more the files go back without it, and it is said where it is.
+fn carried_back(
+    repo: &Repo,
+    session: &Loaded,
+    worktree: &Worktree,
+    route: Route,
+    warnings: &mut Vec<String>,
+) -> Result<Option<(ObjectId, ObjectId)>> {
+    forward::require_still(session, worktree)?;
+    let Some((after, before)) = route.carried.filter(|(a, b)| repo.has_object(*a) && repo.has_object(*b)) else {
+        return forward::require_free(repo, session, worktree, route.old).map(|()| None);
+    };
+    let (name, place) = (&session.name, crate::ops::shell_quoted(&worktree.path.display().to_string()));
+    let is_there = format!("`git -C {place} stash apply --index {}` brings it back.", repo.short(before));
+    let changes = repo.plain_changes(worktree, &route)?;
+    let unexpected = match &changes {
+        Some(changes) => repo.first_unexpected(worktree, changes)?,
+        None => None,
+    };
+    if changes.is_some() && unexpected.is_none() {
+        return Ok(Some((after, before)));
+    }
+    if !repo.is_dirty(worktree, route.old)? {
+        warnings.push(format!(
+            "What was uncommitted in '{name}' before that sync does not come back by itself: {is_there}"
+        ));
+        return Ok(None);
+    }
+    let what = match unexpected {
+        Some(path) => format!("'{name}' cannot move: '{path}' has changed since that sync."),
+        None => format!("'{name}' cannot move: only git can write its files, and there are uncommitted changes."),
+    };
+    Err(Error::refused(what)
+        .hint(format!("`git -C {place} stash` puts aside what is uncommitted."))
+        .hint(format!("What was uncommitted before that sync is kept: {is_there}")))
 }
 
 /// Does it.
@@ -66,12 +118,10 @@ pub(super) fn go_back(ctx: &Context, writer: &Writer, session: &Loaded, mut step
     let repo = &ctx.repo;
     let _held = crate::ops::journal::hold(repo, writer)?;
     step.unit.operation = step.unit.git_dir.is_some().then(|| writer.operation.to_string());
-    let ids: Vec<ObjectId> = [step.unit.old.as_deref(), Some(step.unit.new.as_str())]
-        .into_iter()
-        .flatten()
-        .filter_map(|id| ObjectId::from_hex(id.as_bytes()).ok())
-        .collect();
-    let tip = *ids.last().ok_or_else(|| Error::bug("The plan names no commit."))?;
+    let parse = |id: &str| ObjectId::from_hex(id.as_bytes()).ok();
+    let tip = parse(&step.unit.new).ok_or_else(|| Error::bug("The plan names no commit."))?;
+    let carried = step.unit.carried.iter().flat_map(|carried| [carried.from.as_str(), carried.to.as_str()]);
+    let ids = step.unit.old.as_deref().into_iter().chain(carried).filter_map(parse).chain([tip]).collect();
     let claim = steps::claim(repo, writer, &step, ids)?;
     let (claim, holds) = steps::advance(repo, writer, &claim, &step)?.look_back()?;
     if !holds {

@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 /// The answer of `conflicts`.
 pub fn json(report: &Report) -> Value {
     let id = |id: &crate::session::ObjectId| id.to_string();
-    let trunks: Vec<Value> = report
-        .trunks
-        .iter()
-        .map(|trunk| json!({ "name": trunk.name, "tip": trunk.tip.as_ref().map(id) }))
-        .collect();
+    let trunks: Vec<Value> =
+        report.trunks.iter().map(|trunk| json!({ "name": trunk.name, "tip": trunk.tip.as_ref().map(id) })).collect();
     let sessions: Vec<Value> = report
         .sessions
         .iter()
@@ -91,9 +88,10 @@ fn clash(file: &Clash, first: &str, second: &str) -> Value {
     }
     if !file.excerpts.is_empty() {
         let shown = |(line, text): &(u32, Vec<String>)| json!({ "line": line, "text": text });
-        let excerpts = file.excerpts.iter().map(|excerpt| {
-            json!({ first: shown(&excerpt.a), second: shown(&excerpt.b), "base": excerpt.base })
-        });
+        let excerpts = file
+            .excerpts
+            .iter()
+            .map(|excerpt| json!({ first: shown(&excerpt.a), second: shown(&excerpt.b), "base": excerpt.base }));
         entry["excerpts"] = excerpts.collect();
     }
     entry
