@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judges all pairs of real topic branches, by `git session conflicts` and by `git merge-tree`, in one run.
 
-    benches/conflicts.py --repo CLONE --at DIRECTORY [--count 10 50 100] [--topics 120] [--runs 3] [speed] [agreement]
+    benches/conflicts.py --repo CLONE --at DIRECTORY [--count 10 50 100] [--topics 120] [--runs 3] [speed] [uncommitted] [agreement]
 
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the second
 parents of the merges after that. `speed` prints wall and CPU (user and system of all descendants, medians) of all pairs of
@@ -20,7 +20,7 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
+import time
 
 from sync import ENV, clone, git, timed, topics
 
@@ -147,7 +147,26 @@ def state(place):
     return git("count-objects", "-v", cwd=place), git("for-each-ref", cwd=place), git("status", "--porcelain", cwd=place)
 
 
-def speed(place, at, names, runs):
+def worktrees(place, at, names):
+    """A worktree for each, with a file that was typed into, one that is new, and a fresh index, as `git status` leaves it."""
+    trees = os.path.join(at, "conflicts-trees")
+    shutil.rmtree(trees, ignore_errors=True)
+    git("worktree", "prune", cwd=place)
+    for number, name in enumerate(names):
+        tree = os.path.join(trees, name)
+        git("worktree", "add", "-q", tree, name, cwd=place)
+        paths = git("ls-files", "*.c", cwd=tree).splitlines()
+        with open(os.path.join(tree, paths[number % 12]), "a") as file:
+            file.write(f"/* {name} */\n")
+        with open(os.path.join(tree, f"{name}.new"), "w") as file:
+            file.write("new\n")
+    time.sleep(1.5)
+    for name in names:
+        git("status", "--porcelain", cwd=os.path.join(trees, name))
+    git("session", "adopt", *names, cwd=place)
+
+
+def speed(place, at, names, runs, uncommitted=False):
     pairs = list(itertools.combinations(names, 2))
     scratch = os.path.join(at, "scratch")
 
@@ -162,8 +181,12 @@ def speed(place, at, names, runs):
     for name in names:
         glob += ["--branches", name]
 
+    what = [] if uncommitted else ["--base", "trunk", *glob]
+    if uncommitted:
+        worktrees(place, at, names)
+
     def ours():
-        subprocess.run(["git", "session", "conflicts", "--json", "--base", "trunk", *glob], cwd=place, env=ENV,
+        subprocess.run(["git", "session", "conflicts", "--json", *what], cwd=place, env=ENV,
                        stdout=subprocess.DEVNULL, check=True)
 
     actions = {"stdin": at_once, "ours": ours}
@@ -175,7 +198,7 @@ def speed(place, at, names, runs):
             wall, cpu, _ = timed(action)
             figures[name].append((wall, cpu))
     median = {name: tuple(statistics.median(column) for column in zip(*rows)) for name, rows in figures.items()}
-    text = f"N={len(names)} ({len(pairs)} pairs): "
+    text = f"N={len(names)} ({len(pairs)} pairs{', uncommitted work' if uncommitted else ''}): "
     text += ", ".join(f"{name} {wall:.2f} s wall {cpu:.2f} s CPU" for name, (wall, cpu) in median.items())
     for base in [name for name in median if name != "ours"]:
         text += f"; ours/{base} wall {median['ours'][0] / median[base][0]:.3f} CPU {median['ours'][1] / median[base][1]:.3f}"
@@ -190,7 +213,7 @@ def main():
     parser.add_argument("--topics", type=int, default=120)
     parser.add_argument("--back", type=int, default=245)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("what", nargs="*", default=["speed", "agreement"])
+    parser.add_argument("what", nargs="*", default=["speed", "uncommitted", "agreement"])
     args = parser.parse_args()
     place = os.path.join(args.at, "conflicts")
     base, found = topics(args.repo, max([args.topics, *args.count]), args.back)
@@ -201,6 +224,9 @@ def main():
     if "speed" in args.what:
         for count in args.count:
             speed(place, args.at, names[:count], args.runs)
+    if "uncommitted" in args.what:
+        for count in args.count:
+            speed(place, args.at, names[:count], args.runs, uncommitted=True)
     if "agreement" in args.what:
         chosen = {name: found[name] for name in names[:args.topics]}
         agreement(place, os.path.join(args.at, "scratch"), base, chosen, "topics")

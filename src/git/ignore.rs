@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::git::Repo;
 use crate::session::{BStr, BString, ObjectId};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// A list of patterns; of those that match the last one counts.
@@ -72,6 +73,42 @@ impl Repo {
         let output = self.git_in(top).args(["check-ignore", "-z", "--stdin"]).input(input).run()?;
         let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
         Ok((paths.map(BString::from).collect(), matches!(output.code, Some(0 | 1))))
+    }
+
+    /// Which of these paths beside a worktree's index are ignored; directories are said to be such. In process, for the
+    /// many worktrees that have a handful of untracked files each. None where only git can tell.
+    pub(super) fn ignored_beside(
+        &self,
+        top: &Path,
+        index: &gix::index::State,
+        paths: &[(BString, bool)],
+    ) -> Option<HashSet<BString>> {
+        if paths.is_empty() {
+            return Some(HashSet::new());
+        }
+        let parse = gix::ignore::search::Ignore { support_precious: false };
+        let personal = match self.path_setting("core.excludesFile").ok()? {
+            Some(path) => Some(path.into()),
+            None => crate::host::state::git_config_file("ignore"),
+        };
+        let mut buffer = Vec::new();
+        let globals = gix::ignore::Search::from_git_dir(self.common_dir(), personal, &mut buffer, parse).ok()?;
+        let source = gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped;
+        let ignore =
+            gix::worktree::stack::state::Ignore::new(gix::ignore::Search::default(), globals, None, source, parse);
+        let state = gix::worktree::stack::State::IgnoreStack(ignore);
+        let case = gix::glob::pattern::Case::Sensitive;
+        let mappings = state.id_mappings_from_index(index, index.path_backing(), case);
+        let mut stack = gix::worktree::Stack::new(top, state, case, buffer, mappings);
+        let mut ignored = HashSet::new();
+        for (path, is_directory) in paths {
+            let mode = if *is_directory { gix::index::entry::Mode::DIR } else { gix::index::entry::Mode::FILE };
+            let place = stack.at_entry(BStr::new(path), Some(mode), &self.inner.objects).ok()?;
+            if place.is_excluded() {
+                ignored.insert(path.clone());
+            }
+        }
+        Some(ignored)
     }
 
     /// What the attributes of a commit say of each path: path, attribute, value. Nothing, where git is too old to say.

@@ -7,6 +7,7 @@ mod whole;
 
 pub use change::{Change, Index, Route, Side};
 pub use uncommitted::Uncommitted;
+pub use whole::Files;
 
 use crate::error::{Context, Result};
 use crate::git::Repo;

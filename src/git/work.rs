@@ -2,8 +2,9 @@
 
 use crate::error::{Context, Error, Result};
 use crate::git::command::in_worktree;
+use crate::git::index::Files;
 use crate::git::merge::{Merger, Scratch};
-use crate::git::status::{self, ChangedPath};
+use crate::git::status;
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
 use crate::git::{CommitDraft, Repo};
 use crate::host::exchange::Stat;
@@ -11,6 +12,7 @@ use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use gix::objs::Write as _;
 use gix::objs::tree::EntryKind;
+use std::collections::HashSet;
 
 impl Merger {
     /// The tree of a worktree as it is now, with every file that is not ignored: what `git add --all` and `git write-tree`
@@ -19,21 +21,24 @@ impl Merger {
     /// # Errors
     /// Refused, if something cannot be read, or the worktree is broken.
     pub fn work_of(&self, worktree: &Worktree, head: ObjectId) -> Result<Option<ObjectId>> {
-        let mut changed = status::changed_paths_each(&worktree.path)?;
-        // A repository of its own inside is no part of this work.
-        changed.retain(|change| !change.path.ends_with(b"/"));
-        if changed.is_empty() {
+        let files = match self.repo().uncommitted_files(worktree, head) {
+            Ok(Some(files)) => files,
+            Ok(None) | Err(_) => as_git_says(worktree)?,
+        };
+        if files.changed.is_empty() && files.gone.is_empty() {
             return Ok(None);
         }
         let before = self.repo().commit(head)?.tree;
         let failed = || "A tree could not be made.";
         let repo = self.repo();
         let mut editor = repo.inner.edit_tree(before).or_refuse(failed)?;
-        let files = repo.files_of(worktree, &changed)?;
-        for (change, file) in changed.iter().zip(files) {
+        for path in &files.gone {
+            editor.remove(path.as_bstr()).or_refuse(failed)?;
+        }
+        for ((path, _), file) in files.changed.iter().zip(repo.files_of(worktree, &files)?) {
             match file {
-                Some((kind, id)) => editor.upsert(change.path.as_bstr(), kind, id).or_refuse(failed)?,
-                None => editor.remove(change.path.as_bstr()).or_refuse(failed)?,
+                Some((kind, id)) => editor.upsert(path.as_bstr(), kind, id).or_refuse(failed)?,
+                None => editor.remove(path.as_bstr()).or_refuse(failed)?,
             };
         }
         let tree = editor.write().or_refuse(failed)?.detach();
@@ -63,19 +68,37 @@ enum Conversion {
     Any,
 }
 
+/// What differs, by `git status`.
+fn as_git_says(worktree: &Worktree) -> Result<Files> {
+    let changed = status::changed_paths_each(&worktree.path)?;
+    // A repository of its own inside is no part of this work.
+    let changed = || changed.iter().filter(|change| !change.path.ends_with(b"/"));
+    let untracked: HashSet<&BString> =
+        changed().filter(|change| change.mark == *b"??").map(|change| &change.path).collect();
+    // Taken out of the index and not seen as untracked: whatever stands there is ignored.
+    let is_gone = |change: &&status::ChangedPath| change.mark[0] == b'D' && !untracked.contains(&change.path);
+    let gone = changed().filter(is_gone).map(|change| change.path.clone()).collect();
+    let left = changed().filter(|change| !is_gone(change)).map(|change| (change.path.clone(), change.mode)).collect();
+    let listed = in_worktree(&worktree.path)
+        .args(["ls-files", "-z", "--cached", "--others", "--", ":(top,glob)**/.gitattributes"])
+        .run_ok()?;
+    let attributes = listed.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from);
+    Ok(Files { changed: left, gone, attributes: attributes.collect() })
+}
+
 /// A file as it would be added.
 type Added = Option<(EntryKind, ObjectId)>;
 
 impl Repo {
     /// What `git add` would make of each of these paths.
-    fn files_of(&self, worktree: &Worktree, changed: &[ChangedPath]) -> Result<Vec<Added>> {
+    fn files_of(&self, worktree: &Worktree, files_now: &Files) -> Result<Vec<Added>> {
         let ignores_modes = self.switch("core.fileMode")? == Some(false);
         let ignores_links = self.switch("core.symlinks")? == Some(false);
-        let conversion = self.conversion(worktree)?;
-        let mut files: Vec<Added> = Vec::with_capacity(changed.len());
+        let conversion = self.conversion(worktree, &files_now.attributes)?;
+        let mut files: Vec<Added> = Vec::with_capacity(files_now.changed.len());
         let mut converted: Vec<(usize, &BString)> = Vec::new();
-        for (at, change) in changed.iter().enumerate() {
-            let place = worktree.path.join(path_of_bytes(&change.path));
+        for (at, (path, mode)) in files_now.changed.iter().enumerate() {
+            let place = worktree.path.join(path_of_bytes(path));
             let unreadable = || format!("'{}' could not be read.", place.display());
             let Some(stat) = Stat::of(&place).or_refuse(unreadable)? else {
                 files.push(None);
@@ -87,7 +110,7 @@ impl Repo {
             } else if stat.is_directory() {
                 files.push(self.submodule_at(&place)?);
             } else if stat.is_file() {
-                let kind = match change.mode {
+                let kind = match *mode {
                     Some(0o120_000) if ignores_links => EntryKind::Link,
                     Some(mode) if ignores_modes && mode == 0o100_755 => EntryKind::BlobExecutable,
                     _ if !ignores_modes && stat.is_executable() => EntryKind::BlobExecutable,
@@ -100,7 +123,7 @@ impl Repo {
                     Conversion::Any => true,
                 };
                 if may_change && kind != EntryKind::Link {
-                    converted.push((at, &change.path));
+                    converted.push((at, path));
                     files.push(Some((kind, self.null_id())));
                 } else {
                     files.push(Some((kind, self.blob_in_memory(&bytes)?)));
@@ -123,18 +146,14 @@ impl Repo {
     }
 
     /// What git may make of a file's bytes before it stores them.
-    fn conversion(&self, worktree: &Worktree) -> Result<Conversion> {
+    fn conversion(&self, worktree: &Worktree, attributes: &[BString]) -> Result<Conversion> {
         if self.conversion_is_configured()? {
             return Ok(Conversion::Any);
         }
         let mut conversion = Conversion::None;
         let personal = self.path_setting("core.attributesFile")?.map(std::path::PathBuf::from);
         let own = self.common_dir().join("info/attributes");
-        let listed = in_worktree(&worktree.path)
-            .args(["ls-files", "-z", "--cached", "--others", "--", ":(top,glob)**/.gitattributes"])
-            .run_ok()?;
-        let tracked = listed.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        let tracked = tracked.map(|path| worktree.path.join(path_of_bytes(path)));
+        let tracked = attributes.iter().map(|path| worktree.path.join(path_of_bytes(path)));
         for file in personal.into_iter().chain([own]).chain(tracked) {
             let text = std::fs::read(file).unwrap_or_default();
             let has = |words: &[&str]| words.iter().any(|word| text.find(word).is_some());

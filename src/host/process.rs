@@ -43,6 +43,9 @@ impl Output {
     }
 }
 
+/// What every system's pipes take while nobody reads: so much is said without a thread.
+const FITS_A_PIPE: usize = 4096;
+
 impl Command {
     /// A command that runs `program`.
     pub fn new(program: impl Into<OsString>) -> Self {
@@ -132,7 +135,12 @@ impl Command {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| self.failed(error))?;
-        let writer = self.input.clone().zip(child.stdin.take()).map(|(bytes, mut stdin)| {
+        let mut stdin = child.stdin.take();
+        if let Some(bytes) = self.input.as_ref().filter(|bytes| bytes.len() <= FITS_A_PIPE) {
+            // A child that stops reading early says why by its exit code.
+            let _ = stdin.take().map(|mut stdin| stdin.write_all(bytes));
+        }
+        let writer = self.input.clone().zip(stdin).map(|(bytes, mut stdin)| {
             std::thread::spawn(move || {
                 // A child that stops reading early says why by its exit code.
                 let _ = stdin.write_all(&bytes);

@@ -59,3 +59,10 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
 }
+
+/// A file of the user's own git settings: `$XDG_CONFIG_HOME/git/<name>`, else `~/.config/git/<name>`; none without a home.
+pub fn git_config_file(name: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME").or_else(std::env::home_dir)?.join(".config")))?;
+    Some(config.join("git").join(name))
+}

@@ -1,5 +1,6 @@
 //! `conflicts`: git is the judge of every verdict, and nothing is left behind.
 
+use crate::list::MISCHIEF;
 use crate::support::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -213,6 +214,42 @@ fn uncommitted_work_counts_and_nothing_is_left_behind() {
         assert_eq!(ours(pair(&answer, a, b)), ours(pair(&after, a, b)));
     }
     agrees(&r, &["one", "three", "two"]);
+}
+
+#[test]
+fn work_is_what_git_would_add_whatever_was_done() {
+    let r = crate::list::all_sorts();
+    for settled in [false, true] {
+        let name = |number: usize| format!("{}{number}", if settled { "settled-" } else { "young-" });
+        let names: Vec<String> = (0..MISCHIEF.len()).map(name).collect();
+        r.git_input("session create --stdin", &names.join("\n")).ok();
+        for (name, case) in names.iter().zip(MISCHIEF) {
+            let place = r.session(name);
+            if settled {
+                let line = "find . -name .git -prune -o -type f -exec touch -d 2001-01-01 {} +; git status";
+                place.run("sh", ["-ec", line]).ok();
+            }
+            place.run("sh", ["-ec", case]).ok();
+        }
+        let answer = look(&r, "");
+        for (name, case) in names.iter().zip(MISCHIEF) {
+            // Not on its branch; and what git itself refuses to add.
+            if ["--detach", "--orphan", "init -q nested"].iter().any(|word| case.contains(word)) {
+                continue;
+            }
+            let rows = answer["sessions"].as_array().expect("rows");
+            let row = rows.iter().find(|row| row["name"] == name.as_str()).expect("its row");
+            let got: Paths = row["files"].as_array().expect("files").iter().map(path_of).collect();
+            let line = "cp \"$(git rev-parse --git-dir)/index\" \"$GIT_INDEX_FILE\" && touch -r \
+                        \"$(git rev-parse --git-dir)/index\" \"$GIT_INDEX_FILE\" && git add --all --ignore-errors \
+                        >/dev/null 2>&1; git diff --cached --name-only --no-renames -z HEAD";
+            let index = r.root().join(format!("{name}.index"));
+            let run = r.session(name).env("GIT_INDEX_FILE", index).run("sh", ["-c", line]);
+            let wanted: Paths =
+                run.ok().bytes().split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect();
+            assert_eq!(got, wanted, "{name}: {case}");
+        }
+    }
 }
 
 #[test]

@@ -101,65 +101,72 @@ fn uncommitted(r: &Sandbox) -> [usize; 4] {
     ]
 }
 
-#[test]
-fn what_is_uncommitted_is_what_git_says_whatever_was_done() {
+/// A repository with files of all sorts.
+pub(crate) fn all_sorts() -> Sandbox {
     let r = repo();
     r.file(".gitignore", "*.log\nbuild/\n").file("dir/x.txt", "x\n").file("dir/sub/y.txt", "y\n");
     r.file("dir.txt", "sorts between\n").file("crlf.bat", "a\r\n").file(".gitattributes", "*.bat text eol=crlf\n");
     r.file("kept.log", "tracked, though ignored\n").executable("run.sh", "exit 0\n");
     r.run("ln", ["-s", "dir/x.txt", r.path("link").to_str().expect("UTF-8")]).ok();
     r.git("add --force kept.log").ok();
-    r.commit("all sorts");
+    r.commit("all sorts")
+}
+
+/// What may be done to a worktree of it.
+pub(crate) const MISCHIEF: [&str; 39] = [
+    "true",
+    "echo 2 >a.txt",
+    "echo 2 >dir/sub/y.txt; git add .",
+    "printf 'z\\n' >dir/x.txt",
+    "rm dir/sub/y.txt",
+    "rm -r dir",
+    "git rm -q --cached a.txt",
+    "git rm -q dir/sub/y.txt",
+    "chmod -x run.sh",
+    "chmod +x a.txt",
+    "rm link; ln -s dir/sub link",
+    "rm link; cp dir/x.txt link",
+    "mv dir elsewhere; ln -s elsewhere dir",
+    "touch new; touch dir/new; touch dir/sub/new.log",
+    "touch 'with space' ./-dash \"$(printf 'new\\nline')\"",
+    "mkdir build; touch build/output; touch top.log",
+    "mkdir -p dir/build/deep; touch dir/build/deep/output",
+    "mkdir empty",
+    "mkdir only; touch only/ignored.log",
+    "mkdir more more/inner; touch more/inner/a more/b",
+    "mkdir more; touch more/ignored.log more/new",
+    "git init -q nested; touch nested/file",
+    "mkfifo pipe",
+    "ln -s nowhere dangling",
+    "echo n >n; git add --intent-to-add n",
+    "echo s >n; git add n; echo u >n",
+    "git update-index --assume-unchanged a.txt; echo 2 >a.txt",
+    "git update-index --skip-worktree a.txt; rm a.txt",
+    "git update-index --index-version 4; touch new",
+    "git update-index --split-index; echo 2 >a.txt",
+    "printf 'a\\n' >crlf.bat",
+    "echo more >>kept.log",
+    "touch a.txt dir/x.txt",
+    "echo '*.tmp' >>\"$(git rev-parse --git-common-dir)/info/exclude\"; touch a.tmp",
+    "echo '!*.log' >dir/.gitignore; touch dir/seen.log",
+    "git checkout -q --detach; touch new",
+    "git checkout -q --orphan other",
+    "git sparse-checkout set dir/sub; touch new",
+    "git rm -q -r --cached .",
+];
+
+#[test]
+fn what_is_uncommitted_is_what_git_says_whatever_was_done() {
+    let r = all_sorts();
     let shell = |r: &Sandbox, line: &str| {
         r.run("sh", ["-ec", line]).ok();
     };
-    let cases = [
-        "true",
-        "echo 2 >a.txt",
-        "echo 2 >dir/sub/y.txt; git add .",
-        "printf 'z\\n' >dir/x.txt",
-        "rm dir/sub/y.txt",
-        "rm -r dir",
-        "git rm -q --cached a.txt",
-        "git rm -q dir/sub/y.txt",
-        "chmod -x run.sh",
-        "chmod +x a.txt",
-        "rm link; ln -s dir/sub link",
-        "rm link; cp dir/x.txt link",
-        "mv dir elsewhere; ln -s elsewhere dir",
-        "touch new; touch dir/new; touch dir/sub/new.log",
-        "touch 'with space' ./-dash \"$(printf 'new\\nline')\"",
-        "mkdir build; touch build/output; touch top.log",
-        "mkdir -p dir/build/deep; touch dir/build/deep/output",
-        "mkdir empty",
-        "mkdir only; touch only/ignored.log",
-        "mkdir more more/inner; touch more/inner/a more/b",
-        "mkdir more; touch more/ignored.log more/new",
-        "git init -q nested; touch nested/file",
-        "mkfifo pipe",
-        "ln -s nowhere dangling",
-        "echo n >n; git add --intent-to-add n",
-        "echo s >n; git add n; echo u >n",
-        "git update-index --assume-unchanged a.txt; echo 2 >a.txt",
-        "git update-index --skip-worktree a.txt; rm a.txt",
-        "git update-index --index-version 4; touch new",
-        "git update-index --split-index; echo 2 >a.txt",
-        "printf 'a\\n' >crlf.bat",
-        "echo more >>kept.log",
-        "touch a.txt dir/x.txt",
-        "echo '*.tmp' >>\"$(git rev-parse --git-common-dir)/info/exclude\"; touch a.tmp",
-        "echo '!*.log' >dir/.gitignore; touch dir/seen.log",
-        "git checkout -q --detach; touch new",
-        "git checkout -q --orphan other",
-        "git sparse-checkout set dir/sub; touch new",
-        "git rm -q -r --cached .",
-    ];
     // An index as young as its files proves less than one that is older.
     for settled in [false, true] {
         let name = |number: usize| format!("{}{number}", if settled { "settled-" } else { "young-" });
-        let names: Vec<String> = (0..cases.len()).map(name).collect();
+        let names: Vec<String> = (0..MISCHIEF.len()).map(name).collect();
         r.git_input("session create --stdin", &names.join("\n")).ok();
-        for (name, case) in names.iter().zip(cases) {
+        for (name, case) in names.iter().zip(MISCHIEF) {
             let session = r.session(name);
             if settled {
                 shell(&session, "find . -name .git -prune -o -type f -exec touch -d 2001-01-01 {} +; git status");
@@ -167,7 +174,7 @@ fn what_is_uncommitted_is_what_git_says_whatever_was_done() {
             shell(&session, case);
         }
         let answer = r.git("session list --json").ok().json_as("list");
-        for (name, case) in names.iter().zip(cases) {
+        for (name, case) in names.iter().zip(MISCHIEF) {
             let is_it = |row: &&Value| row["name"] == name.as_str();
             let row = answer["sessions"].as_array().expect("rows").iter().find(is_it).expect("its row");
             let got = ["staged", "unstaged", "untracked", "conflicted"].map(|key| row["dirty"][key].as_u64());

@@ -10,7 +10,7 @@ use crate::git::Repo;
 use crate::git::status::{self, Dirty};
 use crate::git::worktrees::{Head, Worktree};
 use crate::host::directory::{Directory, Sort};
-use crate::session::{BString, ByteSlice};
+use crate::session::{BString, ByteSlice, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -39,9 +39,63 @@ impl Repo {
         }
     }
 
+    /// The files that are not as the commit `head` has them, untracked ones included; none where only git can tell.
+    ///
+    /// # Errors
+    /// Refused, if the worktree cannot be read.
+    pub fn uncommitted_files(&self, worktree: &Worktree, head: ObjectId) -> Result<Option<Files>> {
+        let changed = Some(Vec::new());
+        let Some(walk) = self.walked(worktree, head, changed, true)? else { return Ok(None) };
+        let is_attributes = |path: &[u8]| path.ends_with(b".gitattributes");
+        let index = &walk.tracked.index;
+        let tracked = index.entries().iter().map(|entry| entry.path(index));
+        let mut attributes: Vec<BString> =
+            tracked.filter(|path| is_attributes(path)).map(|path| path.to_owned()).collect();
+        let mut changed = walk.changed.unwrap_or_default();
+        let beside = walk.beside.unwrap_or_default();
+        let paths: Vec<(BString, bool)> =
+            beside.iter().map(|(path, sort)| (path.clone(), *sort == Sort::Directory)).collect();
+        let Some(ignored) = self.ignored_beside(&worktree.path, index, &paths) else { return Ok(None) };
+        for (path, sort) in beside.into_iter().filter(|(path, _)| !ignored.contains(path)) {
+            match sort {
+                Sort::File => {
+                    if is_attributes(&path) {
+                        attributes.push(path.clone());
+                    }
+                    changed.push((path, None));
+                }
+                Sort::Other => {}
+                // What is below it is known only to who looks there.
+                Sort::Directory | Sort::Unknown => return Ok(None),
+            }
+        }
+        Ok(Some(Files { changed, gone: Vec::new(), attributes }))
+    }
+
     /// How many paths are untracked where all tracked ones are as `HEAD` has them; none where only git can tell. Without
     /// `beside` untracked ones are not looked for.
     fn walk(&self, worktree: &Worktree, beside: bool) -> Result<Option<u64>> {
+        let head = match &worktree.head {
+            Head::Branch(branch) => self.ref_id(branch)?,
+            Head::Detached(id) => Some(*id),
+            Head::Unknown => None,
+        };
+        let Some(head) = head else { return Ok(None) };
+        let Some(walk) = self.walked(worktree, head, None, beside)? else { return Ok(None) };
+        match walk.beside {
+            Some(found) => self.untracked_among(worktree, found),
+            None => Ok(Some(0)),
+        }
+    }
+
+    /// The walk over all of it; none where only git can tell. With `changed` it goes on where a file differs.
+    fn walked<'a>(
+        &'a self,
+        worktree: &'a Worktree,
+        head: ObjectId,
+        changed: Option<Vec<(BString, Option<u32>)>>,
+        beside: bool,
+    ) -> Result<Option<Walk<'a>>> {
         // Another directory may stand there by now, and git would speak of that one.
         let is_its_own = match worktree.id {
             Some(_) => worktree.is_proven(),
@@ -52,24 +106,12 @@ impl Repo {
         if !is_its_own || folds("core.ignoreCase")? || folds("core.precomposeUnicode")? {
             return Ok(None);
         }
-        let head = match &worktree.head {
-            Head::Branch(branch) => self.ref_id(branch)?,
-            Head::Detached(id) => Some(*id),
-            Head::Unknown => None,
-        };
-        let Some(head) = head else { return Ok(None) };
         let Some(tracked) = self.tracked(worktree, head)? else { return Ok(None) };
         let count = tracked.index.entries().len();
         let top = Directory::open(&worktree.path)
             .or_refuse(|| format!("'{}' could not be looked at.", worktree.path.display()))?;
-        let mut walk = Walk { tracked, beside: beside.then(Vec::new) };
-        if !walk.directory(top, 0..count, 0)? {
-            return Ok(None);
-        }
-        match walk.beside {
-            Some(found) => self.untracked_among(worktree, found),
-            None => Ok(Some(0)),
-        }
+        let mut walk = Walk { tracked, changed, beside: beside.then(Vec::new) };
+        Ok(walk.directory(top, 0..count, 0)?.then_some(walk))
     }
 
     /// How many of the paths that the index does not have are untracked, not ignored; none where only git can tell.
@@ -93,8 +135,21 @@ impl Repo {
     }
 }
 
+/// Files that are not as a commit has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Each with the mode that the commit has, where it has it.
+    pub changed: Vec<(BString, Option<u32>)>,
+    /// Those that are no longer in the index, whatever stands there.
+    pub gone: Vec<BString>,
+    /// The files that say what git makes of others.
+    pub attributes: Vec<BString>,
+}
+
 struct Walk<'a> {
     tracked: Tracked<'a>,
+    /// What differs, where that is collected and not the end of it.
+    changed: Option<Vec<(BString, Option<u32>)>>,
     /// What the index does not have, where that is asked.
     beside: Option<Vec<(BString, Sort)>>,
 }
@@ -116,11 +171,7 @@ impl Walk<'_> {
                     return Ok(false);
                 }
                 let name = &path[above..];
-                let is_it = match entry.mode {
-                    Mode::COMMIT => is_left_out(&directory, name),
-                    _ => directory.lstat(name).is_ok_and(|found| self.tracked.is_it(entry, &found)),
-                };
-                if !is_it {
+                if !self.is_it(&directory, name, entry) {
                     return Ok(false);
                 }
                 names.push(name);
@@ -131,7 +182,14 @@ impl Walk<'_> {
             let is_below = |entry: &gix::index::Entry| entry.path(&index).starts_with(&path[..below]);
             let end = at + index.entries()[at..range.end].partition_point(is_below);
             let name = &path[above..below - 1];
-            let Ok(next) = directory.below(name) else { return Ok(false) };
+            let Ok(next) = directory.below(name) else {
+                // Nothing of it is there: whatever else bears its name stands beside the index.
+                let Some(changed) = &mut self.changed else { return Ok(false) };
+                let gone = index.entries()[at..end].iter();
+                changed.extend(gone.map(|entry| (entry.path(&index).to_owned(), Some(entry.mode.bits()))));
+                at = end;
+                continue;
+            };
             if !self.directory(next, at..end, below)? {
                 return Ok(false);
             }
@@ -148,6 +206,24 @@ impl Walk<'_> {
         });
         listed.or_refuse(|| format!("'{}' could not be listed.", prefix.as_bstr()))?;
         Ok(true)
+    }
+
+    /// Whether one entry is as the index has it, or is taken down as one that is not. False where only git can tell.
+    fn is_it(&mut self, directory: &Directory, name: &[u8], entry: &gix::index::Entry) -> bool {
+        if entry.mode == Mode::COMMIT {
+            return is_left_out(directory, name);
+        }
+        let found = directory.lstat(name);
+        if found.as_ref().is_ok_and(|found| self.tracked.is_it(entry, found)) {
+            return true;
+        }
+        let is_plain = match &found {
+            Ok(found) => found.is_file() || found.is_symlink(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        let Some(changed) = self.changed.as_mut().filter(|_| is_plain) else { return false };
+        changed.push((entry.path(&self.tracked.index).to_owned(), Some(entry.mode.bits())));
+        true
     }
 }
 
