@@ -60,12 +60,20 @@ impl Repo {
 }
 
 /// What attributes and settings may do to bytes on their way in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Conversion {
-    None,
     /// A carriage return may go.
     LineEnds,
     Any,
+}
+
+/// The names of attributes that a file of them sets, unsets or leaves open.
+fn attribute_names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii_start().starts_with(b"#"));
+    lines.flat_map(|line| line.split(u8::is_ascii_whitespace)).map(|word| {
+        let name = word.strip_prefix(b"-").or_else(|| word.strip_prefix(b"!")).unwrap_or(word);
+        name.split(|byte| *byte == b'=').next().unwrap_or_default()
+    })
 }
 
 /// What differs, by `git status`.
@@ -94,7 +102,7 @@ impl Repo {
     fn files_of(&self, worktree: &Worktree, files_now: &Files) -> Result<Vec<Added>> {
         let ignores_modes = self.switch("core.fileMode")? == Some(false);
         let ignores_links = self.switch("core.symlinks")? == Some(false);
-        let conversion = self.conversion(worktree, &files_now.attributes)?;
+        let conversions = self.conversions(worktree, &files_now.attributes)?;
         let mut files: Vec<Added> = Vec::with_capacity(files_now.changed.len());
         let mut converted: Vec<(usize, &BString)> = Vec::new();
         for (at, (path, mode)) in files_now.changed.iter().enumerate() {
@@ -117,10 +125,11 @@ impl Repo {
                     _ => EntryKind::Blob,
                 };
                 let bytes = std::fs::read(&place).or_refuse(unreadable)?;
-                let may_change = match conversion {
-                    Conversion::None => false,
-                    Conversion::LineEnds => bytes.contains(&b'\r'),
-                    Conversion::Any => true,
+                let applies = conversions.iter().filter(|(place, _)| path.starts_with(place));
+                let may_change = match applies.map(|(_, conversion)| *conversion).max() {
+                    None => false,
+                    Some(Conversion::LineEnds) => bytes.contains(&b'\r'),
+                    Some(Conversion::Any) => true,
                 };
                 if may_change && kind != EntryKind::Link {
                     converted.push((at, path));
@@ -145,26 +154,33 @@ impl Repo {
         self.inner.objects.write_buf(gix::objs::Kind::Blob, bytes).or_refuse(|| "A file could not be kept.")
     }
 
-    /// What git may make of a file's bytes before it stores them.
-    fn conversion(&self, worktree: &Worktree, attributes: &[BString]) -> Result<Conversion> {
+    /// What git may make of the bytes of files before it stores them: by the directory that a file of attributes stands
+    /// in, with a slash, the whole worktree being the empty one.
+    fn conversions(&self, worktree: &Worktree, attributes: &[BString]) -> Result<Vec<(BString, Conversion)>> {
         if self.conversion_is_configured()? {
-            return Ok(Conversion::Any);
+            return Ok(vec![(BString::default(), Conversion::Any)]);
         }
-        let mut conversion = Conversion::None;
-        let personal = self.path_setting("core.attributesFile")?.map(std::path::PathBuf::from);
+        let personal = match self.path_setting("core.attributesFile")? {
+            Some(path) => Some(path.into()),
+            None => crate::host::state::git_config_file("attributes"),
+        };
         let own = self.common_dir().join("info/attributes");
-        let tracked = attributes.iter().map(|path| worktree.path.join(path_of_bytes(path)));
-        for file in personal.into_iter().chain([own]).chain(tracked) {
+        let everywhere = personal.into_iter().chain([own]).map(|file| (BString::default(), file));
+        let tracked = attributes.iter().map(|path| {
+            let above = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+            (BString::from(&path[..above]), worktree.path.join(path_of_bytes(path)))
+        });
+        let mut found = Vec::new();
+        for (place, file) in everywhere.chain(tracked) {
             let text = std::fs::read(file).unwrap_or_default();
-            let has = |words: &[&str]| words.iter().any(|word| text.find(word).is_some());
-            if has(&["filter", "ident", "encoding"]) {
-                return Ok(Conversion::Any);
-            }
-            if has(&["text", "eol", "crlf"]) {
-                conversion = Conversion::LineEnds;
+            let has = |names: &[&str]| attribute_names(&text).any(|name| names.iter().any(|it| it.as_bytes() == name));
+            if has(&["filter", "ident", "working-tree-encoding"]) {
+                found.push((place, Conversion::Any));
+            } else if has(&["text", "eol", "crlf"]) {
+                found.push((place, Conversion::LineEnds));
             }
         }
-        Ok(conversion)
+        Ok(found)
     }
 
     /// Files as git's filters leave them, in memory.

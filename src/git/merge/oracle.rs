@@ -50,7 +50,8 @@ impl Oracle {
     /// Attributes are those of the commit `attributes`.
     pub(super) fn new(repo: &Repo, attributes: ObjectId) -> Result<Oracle> {
         let scratch = Scratch::new(repo)?;
-        let command = repo.git().arg(format!("--attr-source={attributes}"));
+        // What it writes is read once, or never: to compress it would take longer than the merge.
+        let command = repo.git().args(["-c", "core.looseCompression=0"]).arg(format!("--attr-source={attributes}"));
         let command = command.args(["merge-tree", "--stdin", "--write-tree", "--no-messages", "-z"]);
         let command = scratch.lend(command);
         let theirs = gix::odb::loose::Store::at(scratch.directory(), repo.hash_kind());

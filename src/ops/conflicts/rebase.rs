@@ -197,7 +197,8 @@ fn landed(repo: &Repo, gathered: &Gathered, stacks: &[Stack]) -> HashMap<ObjectI
             partings.entry(trunk).or_default().push(below);
         }
     }
-    let chains = stacks.iter().flatten().flat_map(|rebase| &rebase.chain);
+    let depending = stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed);
+    let chains = depending.flat_map(|rebase| &rebase.chain);
     let Ok(shapes) = chains.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<_>>>() else {
         return HashMap::new();
     };
