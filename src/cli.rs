@@ -48,6 +48,8 @@ enum Verb {
     List(commands::list::Args),
     /// One session: goal, base, documents, changes, timeline
     Show(commands::show::Args),
+    /// What a session has changed since it left its base; of two, what merging them gives
+    Diff(commands::diff::Args),
     /// What happened to sessions, oldest first
     Log(commands::log::Args),
     /// Print the directory of a session's worktree
@@ -117,6 +119,7 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Move(args) => commands::move_::run(stage, args),
         Verb::List(args) => commands::list::run(stage, args),
         Verb::Show(args) => commands::show::run(stage, args),
+        Verb::Diff(args) => commands::diff::run(stage, args),
         Verb::Log(args) => commands::log::run(stage, args),
         Verb::Path(args) => commands::path::run(stage, args),
         Verb::Env(args) => commands::env::run(stage, args),

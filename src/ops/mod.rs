@@ -9,6 +9,7 @@ pub mod conflicts;
 pub mod context;
 pub mod create;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod finish;

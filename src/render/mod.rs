@@ -5,6 +5,7 @@ pub mod config;
 pub mod conflicts;
 pub mod create;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod finish;

@@ -15,6 +15,7 @@ mod conflicts;
 mod contention;
 mod create;
 mod demo;
+mod diff;
 mod doctor;
 mod doctor_around;
 mod env;

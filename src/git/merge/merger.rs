@@ -1,6 +1,7 @@
 //! Merges of trees, one or many at a time, for one thread.
 
-use super::oracle::{Oracle, Stages, Verdict};
+use super::Scratch;
+use super::oracle::{Oracle, Stages, Verdict, tell};
 use super::pick::{Picked, Shared};
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
@@ -8,7 +9,7 @@ use crate::git::replay::Objects;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryMode;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Merges, with a handle that is used for nothing else: what they make stays in its memory.
 #[derive(Debug)]
@@ -72,6 +73,18 @@ impl Merger {
             self.repo.inner.objects.write_buf(kind, bytes).or_refuse(|| "An object could not be kept.")?;
         }
         Ok(())
+    }
+
+    /// Lends git these objects, as far as they are in memory only: runs that are given what this returns find them, and
+    /// leave nothing behind.
+    ///
+    /// # Errors
+    /// Refused, if the temporary directory cannot be written to.
+    pub fn lend(&mut self, objects: &[ObjectId]) -> Result<Scratch> {
+        let scratch = Scratch::new(&self.repo)?;
+        let store = gix::odb::loose::Store::at(scratch.directory(), self.repo.hash_kind());
+        tell(&mut self.repo, &store, &mut HashSet::new(), objects.to_vec())?;
+        Ok(scratch)
     }
 
     /// The tree of a three-way merge: `base` to `theirs`, put onto `ours`. All are trees; attributes are those of the

@@ -52,9 +52,30 @@ impl Scratch {
         self.directory.path()
     }
 
-    pub(super) fn lend(&self, command: Command) -> Command {
-        command.env("GIT_OBJECT_DIRECTORY", self.directory()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.objects)
+    /// A run that sees them, and the repository's own.
+    pub fn lend(&self, command: Command) -> Command {
+        let alternate = as_listed(&self.objects);
+        command.env("GIT_OBJECT_DIRECTORY", self.directory()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternate)
     }
+}
+
+/// A path as one of a list in `GIT_ALTERNATE_OBJECT_DIRECTORIES`: quoted, where what divides the list is in it.
+fn as_listed(path: &std::path::Path) -> std::ffi::OsString {
+    let bytes = crate::git::worktrees::bytes_of_path(path);
+    let divider = if cfg!(windows) { b';' } else { b':' };
+    if !bytes.contains(&divider) && !bytes.starts_with(b"\"") && !bytes.contains(&b'\n') {
+        return path.as_os_str().to_owned();
+    }
+    let mut quoted = vec![b'"'];
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => quoted.extend([b'\\', byte]),
+            b'\n' => quoted.extend(b"\\n"),
+            _ => quoted.push(byte),
+        }
+    }
+    quoted.push(b'"');
+    os(&quoted.into())
 }
 
 impl Repo {

@@ -153,31 +153,8 @@ impl Oracle {
         }
     }
 
-    /// Writes what is in memory, and what that needs, where git finds it.
-    fn tell(&mut self, repo: &mut Repo, mut needed: Vec<ObjectId>) -> Result<()> {
-        let Some(memory) = repo.inner.objects.take_object_memory() else { return Ok(()) };
-        let mut outcome = Ok(());
-        while let Some(id) = needed.pop() {
-            let Some((kind, bytes)) = memory.get(&id) else { continue };
-            if outcome.is_err() || !self.told.insert(id) {
-                continue;
-            }
-            match kind {
-                gix::objs::Kind::Tree => {
-                    let entries = gix::objs::TreeRefIter::from_bytes(bytes, repo.hash_kind());
-                    needed.extend(entries.filter_map(std::result::Result::ok).map(|entry| entry.oid.to_owned()));
-                }
-                gix::objs::Kind::Commit => {
-                    let mut commit = gix::objs::CommitRefIter::from_bytes(bytes, repo.hash_kind());
-                    needed.extend(commit.tree_id().ok());
-                    needed.extend(commit.parent_ids());
-                }
-                _ => {}
-            }
-            outcome = self.theirs.write_buf(*kind, bytes).map(drop);
-        }
-        repo.inner.objects.set_object_memory(memory);
-        outcome.or_refuse(|| "The temporary directory could not be written to.")
+    fn tell(&mut self, repo: &mut Repo, needed: Vec<ObjectId>) -> Result<()> {
+        tell(repo, &self.theirs, &mut self.told, needed)
     }
 
     /// Brings a tree that git made, and what is below it, into memory; `near` is a tree that most of it is in.
@@ -211,6 +188,38 @@ impl Oracle {
         self.told.insert(id);
         Ok(true)
     }
+}
+
+/// Writes what is in memory, and what that needs, where git finds it.
+pub(super) fn tell(
+    repo: &mut Repo,
+    store: &gix::odb::loose::Store,
+    told: &mut HashSet<ObjectId>,
+    mut needed: Vec<ObjectId>,
+) -> Result<()> {
+    let Some(memory) = repo.inner.objects.take_object_memory() else { return Ok(()) };
+    let mut outcome = Ok(());
+    while let Some(id) = needed.pop() {
+        let Some((kind, bytes)) = memory.get(&id) else { continue };
+        if outcome.is_err() || !told.insert(id) {
+            continue;
+        }
+        match kind {
+            gix::objs::Kind::Tree => {
+                let entries = gix::objs::TreeRefIter::from_bytes(bytes, repo.hash_kind());
+                needed.extend(entries.filter_map(std::result::Result::ok).map(|entry| entry.oid.to_owned()));
+            }
+            gix::objs::Kind::Commit => {
+                let mut commit = gix::objs::CommitRefIter::from_bytes(bytes, repo.hash_kind());
+                needed.extend(commit.tree_id().ok());
+                needed.extend(commit.parent_ids());
+            }
+            _ => {}
+        }
+        outcome = store.write_buf(*kind, bytes).map(drop);
+    }
+    repo.inner.objects.set_object_memory(memory);
+    outcome.or_refuse(|| "The temporary directory could not be written to.")
 }
 
 /// `<mode> <id> <stage> TAB <path>` each.
