@@ -62,7 +62,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         }
         let text = render::conflicts::table(&report, render::width(), stage.colours().out);
         render::long_answer(&text, || ctx.pager())?;
-        render::narrate(&what_it_comes_to(&report, &session.name.to_string(), &other.name.to_string()));
+        render::narrate(&what_it_comes_to(&report, session.name.as_str(), other.name.as_str()));
         return Ok(Exit::Done);
     }
     let difference = diff::since_base(ctx, &snapshot, session, args.committed)?;

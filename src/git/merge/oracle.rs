@@ -88,7 +88,6 @@ impl Oracle {
     }
 
     /// One process: all the answers, or those before the one that failed.
-    #[allow(clippy::type_complexity)]
     fn run(
         &mut self,
         repo: &mut Repo,

@@ -2,9 +2,9 @@
 
 use super::clash::Lines;
 use super::subject::{Gathered, Side, Subject};
-use super::{AgainstBase, Engine, Options, Severity, Trunk};
+use super::{AgainstBase, Options, Severity, Trunk};
 use crate::error::{Error, Result};
-use crate::git::merge::{Footprint, Question, Verdict};
+use crate::git::merge::{Footprint, Merger, Question, Verdict};
 use crate::git::replay::Replayer;
 use crate::ops::workers::each;
 use crate::session::ObjectId;
@@ -28,7 +28,7 @@ pub(super) fn prepare(replayers: &mut [Replayer], gathered: &mut Gathered, optio
     Ok(())
 }
 
-fn look_at(engine: &mut Engine, subject: &mut Subject, base_tip: ObjectId, options: &Options) -> Result<()> {
+fn look_at(engine: &mut Merger, subject: &mut Subject, base_tip: ObjectId, options: &Options) -> Result<()> {
     let (Some(tip), Some(trunk_tip)) = (subject.tip, subject.trunk_tip) else { return Ok(()) };
     let committed = engine.repo().commit(tip)?.tree;
     let worktree = subject.worktree.as_ref().filter(|_| !options.committed);
@@ -69,7 +69,7 @@ fn look_at(engine: &mut Engine, subject: &mut Subject, base_tip: ObjectId, optio
 }
 
 /// What merging each with its base gives, and the tree it has as if synced; those on top after those below.
-pub(super) fn merge_with_bases(engine: &mut Engine, subjects: &mut [Subject], trunks: &[Trunk]) {
+pub(super) fn merge_with_bases(engine: &mut Merger, subjects: &mut [Subject], trunks: &[Trunk]) {
     let depths: Vec<usize> = (0..subjects.len()).map(|at| depth(subjects, at)).collect();
     for level in 0..=depths.iter().copied().max().unwrap_or(0) {
         let places: Vec<usize> = (0..subjects.len()).filter(|at| depths[*at] == level).collect();
@@ -112,7 +112,7 @@ pub(super) fn merge_with_bases(engine: &mut Engine, subjects: &mut [Subject], tr
     }
 }
 
-fn tree_of(engine: &Engine, commit: ObjectId) -> Option<ObjectId> {
+fn tree_of(engine: &Merger, commit: ObjectId) -> Option<ObjectId> {
     engine.repo().commit(commit).ok().map(|commit| commit.tree)
 }
 
@@ -139,7 +139,7 @@ fn clean(verdict: &Verdict) -> Option<ObjectId> {
 }
 
 /// Its work merged into the tip of its base.
-fn with_base(engine: &Engine, subject: &Subject) -> Option<Question> {
+fn with_base(engine: &Merger, subject: &Subject) -> Option<Question> {
     let (side, base_tip) = (subject.side.as_ref()?, subject.base_tip?);
     Some(match (side.bases.as_slice(), side.base_tree) {
         ([_], Some(base)) => {
@@ -160,7 +160,7 @@ fn on_parent(subjects: &[Subject], at: usize, trunks: &[Trunk]) -> Option<Questi
 }
 
 /// A row for each that is shown.
-pub(super) fn rows(engine: &mut Engine, gathered: &Gathered, near: u32, options: &Options) -> Result<Vec<AgainstBase>> {
+pub(super) fn rows(engine: &mut Merger, gathered: &Gathered, near: u32, options: &Options) -> Result<Vec<AgainstBase>> {
     let mut rows = Vec::new();
     for subject in gathered.subjects.iter().filter(|subject| subject.is_shown) {
         let mut row = AgainstBase {
@@ -193,12 +193,13 @@ pub(super) fn rows(engine: &mut Engine, gathered: &Gathered, near: u32, options:
                 }
                 row.files.push(lines.shared(&touched.path, [touched.before, touched.after, now], [None, None])?);
             }
-            row.severity = row.files.iter().map(|file| file.severity).max();
+            // That a merge stops is so even where git names no path.
+            let stops = (row.merge == Some(false)).then_some(Severity::Conflict);
+            row.severity = row.files.iter().map(|file| file.severity).chain(stops).max();
             row.files.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.path.cmp(&b.path)));
         }
         rows.push(row);
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
-    debug_assert!(rows.iter().all(|row| row.merge != Some(false) || row.severity == Some(Severity::Conflict)));
     Ok(rows)
 }

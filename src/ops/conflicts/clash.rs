@@ -55,12 +55,15 @@ const TYPE: u32 = 0o170_000;
 const SUBMODULE: u32 = 0o160_000;
 const FILE: u32 = 0o100_000;
 
+/// What differs between two blobs; none where one is no text.
+type Hunks = Option<Rc<Vec<Hunk>>>;
+
 /// The lines of files, each difference found once.
 pub(super) struct Lines<'a> {
     repo: &'a Repo,
     near: u32,
     wants_excerpts: bool,
-    known: HashMap<(Option<ObjectId>, ObjectId), Option<Rc<Vec<Hunk>>>>,
+    known: HashMap<(Option<ObjectId>, ObjectId), Hunks>,
 }
 
 /// What a file is on three sides, and the first two sides' own files where those differ from what was merged.
@@ -196,7 +199,7 @@ impl<'a> Lines<'a> {
     }
 
     /// What differs between two blobs; none where one is no text.
-    fn hunks(&mut self, before: Option<ObjectId>, after: ObjectId) -> Result<Option<Rc<Vec<Hunk>>>> {
+    fn hunks(&mut self, before: Option<ObjectId>, after: ObjectId) -> Result<Hunks> {
         if let Some(known) = self.known.get(&(before, after)) {
             return Ok(known.clone());
         }

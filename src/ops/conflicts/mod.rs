@@ -18,7 +18,6 @@ pub use clash::{Clash, Excerpt, LineRange};
 pub use why::Why;
 
 use crate::error::Result;
-use crate::git::merge::Merger;
 use crate::git::replay::Replayer;
 use crate::ops::Context;
 use crate::session::{BString, ObjectId};
@@ -222,6 +221,3 @@ fn near_lines(ctx: &Context) -> Result<u32> {
         .hint("`git config session.nearLines 3` is the default.")
     })
 }
-
-/// The merger of the whole: one thread's.
-type Engine = Merger;

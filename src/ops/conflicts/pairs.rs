@@ -2,9 +2,9 @@
 
 use super::clash::{Blob, Lines};
 use super::subject::{Gathered, Side};
-use super::{Basis, Clash, Engine, Options, Pair};
+use super::{Basis, Clash, Options, Pair, Severity};
 use crate::error::Result;
-use crate::git::merge::{Footprint, Meeting, Question, Stages, directories};
+use crate::git::merge::{Footprint, Meeting, Merger, Question, Stages, directories};
 use crate::session::{BString, ObjectId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ struct Candidate {
 
 /// Judges all pairs that were asked for.
 pub(super) fn judge(
-    engine: &mut Engine,
+    engine: &mut Merger,
     gathered: &Gathered,
     near: u32,
     options: &Options,
@@ -52,7 +52,9 @@ pub(super) fn judge(
     for (at, candidate) in candidates.iter().enumerate().filter(|(at, _)| !unknown.contains(at)) {
         let stages = verdicts.get(&at).map_or(&[][..], Vec::as_slice);
         let files = files(&mut lines, gathered, candidate, stages)?;
-        let Some(severity) = files.iter().map(|file| file.severity).max() else { continue };
+        // That a merge stops is so even where git names no path.
+        let stops = verdicts.contains_key(&at).then_some(Severity::Conflict);
+        let Some(severity) = files.iter().map(|file| file.severity).chain(stops).max() else { continue };
         let name = |at: usize| gathered.subjects[at].name.clone();
         let (a, b, basis) = (name(candidate.a), name(candidate.b), Some(candidate.basis));
         pairs.push(Pair { a, b, basis, severity, files, why: None });
@@ -61,7 +63,7 @@ pub(super) fn judge(
 }
 
 /// The pairs that may be in each other's way.
-fn candidates(engine: &mut Engine, gathered: &Gathered, options: &Options) -> Result<Vec<Candidate>> {
+fn candidates(engine: &mut Merger, gathered: &Gathered, options: &Options) -> Result<Vec<Candidate>> {
     let subjects = &gathered.subjects;
     let mut order: Vec<usize> = (0..subjects.len()).filter(|at| subjects[*at].side.is_some()).collect();
     order.sort_by(|a, b| subjects[*a].name.cmp(&subjects[*b].name));
@@ -153,7 +155,7 @@ fn contains(a: Option<ObjectId>, of_b: &Side, b: Option<ObjectId>, of_a: &Side) 
 
 /// The tree that two come from which share commits that their trunk lacks: what they share, as if synced.
 fn shared_base(
-    engine: &mut Engine,
+    engine: &mut Merger,
     gathered: &Gathered,
     a: usize,
     b: usize,
@@ -240,7 +242,7 @@ fn files(lines: &mut Lines<'_>, gathered: &Gathered, candidate: &Candidate, stag
         let clash = if comparable {
             lines.shared(&a.path, [base, a.after, b.after], own(&a.path))?
         } else {
-            Clash::new(a.path.clone(), super::Severity::Overlap)
+            Clash::new(a.path.clone(), Severity::Overlap)
         };
         files.push(clash);
     }

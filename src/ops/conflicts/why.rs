@@ -1,9 +1,9 @@
 //! Why two collide, and which merge would help.
 
 use super::subject::Gathered;
-use super::{AgainstBase, Basis, Engine, Pair, Severity};
+use super::{AgainstBase, Basis, Pair, Severity};
 use crate::error::Result;
-use crate::git::merge::Question;
+use crate::git::merge::{Merger, Question};
 use crate::session::BString;
 use std::collections::HashSet;
 
@@ -40,7 +40,7 @@ impl Why {
 
 /// Says what each pair is, and whose merge would make a session clean that collides with its base.
 pub(super) fn explain(
-    engine: &mut Engine,
+    engine: &mut Merger,
     gathered: &Gathered,
     rows: &mut [AgainstBase],
     pairs: &mut [Pair],
@@ -63,7 +63,7 @@ pub(super) fn explain(
 }
 
 /// What a conflict of tips comes from.
-fn behind_tips(engine: &mut Engine, gathered: &Gathered, a: usize, b: usize) -> Result<Why> {
+fn behind_tips(engine: &mut Merger, gathered: &Gathered, a: usize, b: usize) -> Result<Why> {
     let (one, two) = (&gathered.subjects[a], &gathered.subjects[b]);
     let (Some(ours), Some(theirs)) = (&one.side, &two.side) else { return Ok(Why::Real) };
     if ours.synced.is_none() || theirs.synced.is_none() {
@@ -83,7 +83,7 @@ fn behind_tips(engine: &mut Engine, gathered: &Gathered, a: usize, b: usize) -> 
 }
 
 /// Sessions of the same trunk after whose merge this one would merge cleanly.
-fn helpers(engine: &mut Engine, gathered: &Gathered, row: &AgainstBase) -> Result<Vec<String>> {
+fn helpers(engine: &mut Merger, gathered: &Gathered, row: &AgainstBase) -> Result<Vec<String>> {
     let Some(subject) = gathered.subjects.iter().find(|subject| subject.name == row.name) else {
         return Ok(Vec::new());
     };
