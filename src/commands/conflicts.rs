@@ -5,6 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::ops::Snapshot;
 use crate::ops::conflicts::{self, Report};
 use crate::render;
+use crate::render::conflicts::View;
 use clap_complete::engine::ArgValueCandidates;
 
 /// What collides: each session with its base, and every pair of them, uncommitted work included
@@ -46,6 +47,10 @@ pub struct Args {
 enum Kind {
     Table,
     Json,
+    Matrix,
+    Github,
+    Markdown,
+    Dot,
 }
 
 impl Kind {
@@ -54,11 +59,30 @@ impl Kind {
             _ if format.json => Kind::Json,
             None | Some("table") => Kind::Table,
             Some("json") => Kind::Json,
+            Some("matrix") => Kind::Matrix,
+            Some("github") => Kind::Github,
+            Some("markdown") => Kind::Markdown,
+            Some("dot") => Kind::Dot,
             Some(other) => {
                 return Err(Error::usage(format!("There is no format '{other}' of `conflicts`."))
                     .hint("There are `table`, `matrix`, `json`, `github`, `markdown` and `dot`."));
             }
         })
+    }
+
+    /// Refuses what this kind has no place for.
+    fn check(self, args: &Args) -> Result<()> {
+        let name = args.format.format.as_deref().unwrap_or_default();
+        let has_lines = matches!(self, Kind::Table | Kind::Json | Kind::Markdown);
+        if args.patch && !has_lines {
+            return Err(Error::usage(format!("`--patch` has no place in the format '{name}'."))
+                .hint("The lines that collide are shown by `table`, `json` and `markdown`."));
+        }
+        if args.why && matches!(self, Kind::Matrix | Kind::Dot) {
+            return Err(Error::usage(format!("`--why` has no place in the format '{name}'."))
+                .hint("Reasons are given by `table`, `json`, `github` and `markdown`."));
+        }
+        Ok(())
     }
 }
 
@@ -68,6 +92,8 @@ impl Kind {
 /// See [`conflicts::look`].
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let kind = Kind::parse(&args.format)?;
+    kind.check(&args)?;
+    let of_sessions = args.branches.is_empty();
     let options = conflicts::Options {
         names: args.names,
         with: args.with,
@@ -82,22 +108,28 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     stage.report_interrupted()?;
     let snapshot = Snapshot::read(&ctx.repo)?;
     let report = conflicts::look(ctx, &snapshot, &options)?;
+    let view = View { width: render::width(), paint: stage.colours().out, of_sessions };
     for warning in &report.warnings {
         render::warn(stage.colours().err, warning);
     }
-    print(stage, kind, &report)?;
+    print(stage, kind, &report, view)?;
     Ok(if args.exit_code && report.has_conflicts() { Exit::Conflicts } else { Exit::Done })
 }
 
-fn print(stage: &Stage, kind: Kind, report: &Report) -> Result<()> {
+fn print(stage: &Stage, kind: Kind, report: &Report, view: View) -> Result<()> {
     let ctx = stage.context()?;
-    match kind {
-        Kind::Json => drop(print_json(&render::conflicts::json(report))?),
-        Kind::Table => {
-            let text = render::conflicts::table(report, render::width(), stage.colours().out);
-            render::long_answer(&text, || ctx.pager())?;
-            render::narrate(&render::conflicts::summary(report));
-        }
+    let text = match kind {
+        Kind::Json => return print_json(&render::conflicts::json(report)).map(drop),
+        Kind::Github => return render::answer(&render::conflicts::github(report)),
+        Kind::Markdown => return render::answer(&render::conflicts::markdown(report, view.of_sessions)),
+        Kind::Dot => return render::answer(&render::conflicts::dot(report)),
+        Kind::Matrix => render::conflicts::matrix(report, view),
+        Kind::Table => render::conflicts::table(report, view),
+    };
+    render::long_answer(&text, || ctx.pager())?;
+    // The table says itself that all is well.
+    if kind == Kind::Matrix || !render::conflicts::is_well(report) {
+        render::narrate(&render::conflicts::summary(report, view.of_sessions));
     }
     Ok(())
 }

@@ -60,7 +60,8 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         if args.json {
             return print_json(&render::conflicts::json(&report));
         }
-        let text = render::conflicts::table(&report, render::width(), stage.colours().out);
+        let view = render::conflicts::View { width: render::width(), paint: stage.colours().out, of_sessions: true };
+        let text = if report.pairs.is_empty() { String::new() } else { render::conflicts::table(&report, view) };
         render::long_answer(&text, || ctx.pager())?;
         render::narrate(&what_it_comes_to(&report, session.name.as_str(), other.name.as_str()));
         return Ok(Exit::Done);

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -31,6 +31,16 @@ pub const SETTINGS: [Setting; 18] = [
         key: "session.strategy",
         default: "no-ff",
         what: "how `finish --merge` merges: no-ff, ff, squash or rebase",
+    },
+    Setting {
+        key: "session.nearLines",
+        default: "3",
+        what: "how many unchanged lines between two changes still make them near",
+    },
+    Setting {
+        key: "session.generated",
+        default: "",
+        what: "files that a program writes, as patterns: marked as such where they collide",
     },
     Setting {
         key: "session.disposable",

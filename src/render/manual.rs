@@ -50,7 +50,7 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 10] = [
+const MORE: [(&str, &str); 11] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("env", include_str!("manual/env.roff")),
@@ -58,6 +58,7 @@ const MORE: [(&str, &str); 10] = [
     ("cleanup", include_str!("manual/cleanup.roff")),
     ("restore", include_str!("manual/restore.roff")),
     ("sync", include_str!("manual/sync.roff")),
+    ("conflicts", include_str!("manual/conflicts.roff")),
     ("undo", include_str!("manual/undo.roff")),
     ("doctor", include_str!("manual/doctor.roff")),
     ("trust", include_str!("manual/trust.roff")),

@@ -40,4 +40,9 @@ impl Paint {
     pub fn cyan(self, text: &str) -> String {
         self.with(text, |text| text.cyan().to_string())
     }
+
+    /// For words that are new among others.
+    pub fn mark(self, text: &str) -> String {
+        self.with(text, |text| text.bold().underline().to_string())
+    }
 }

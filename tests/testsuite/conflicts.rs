@@ -384,7 +384,7 @@ fn change(place: &Sandbox, dice: &mut Dice, label: &str) {
                 let text = place.read(path);
                 place.file(path, with_line(&text, line, &format!("{label} {line}")));
             }
-            5 => drop(place.remove(path)),
+            5 if is_file => drop(place.remove(path)),
             6 => {
                 place.git_args(["mv", path, &format!("d{}/moved-{}", dice.below(4), dice.below(3))]).status();
             }
@@ -543,4 +543,25 @@ fn names_and_the_other_side_narrow_it() {
     assert_eq!(look(&r, "one")["against_base"].as_array().map(Vec::len), Some(1));
     r.git("session conflicts nobody").code(1).stderr_contains("There is no session 'nobody'.");
     r.git("session conflicts --format yaml").code(2).stderr_contains("matrix");
+}
+
+#[test]
+fn the_workflow_of_the_manual_works_as_it_is_written() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/man/git-session.1")).expect("the manual");
+    let page = page.replace(r"\(aq", "'").replace(r"\-", "-");
+    let from = page.find("git session conflicts --branches 'origin").expect("the workflow");
+    let command: Vec<&str> = page[from..].lines().take(2).map(str::trim).collect();
+    let r = repo();
+    let text = lines("a.txt", 40);
+    for (name, line) in [("feature/one", 5), ("feature/two", 5), ("feature/three", 30)] {
+        r.git(&format!("switch --quiet -c {name} main")).ok();
+        r.file("a.txt", with_line(&text, line, name)).commit(name);
+    }
+    r.git("switch --quiet main").ok();
+    r.git_args(["clone", "--quiet", "--bare", ".", "../hub.git"]).ok();
+    r.git_args(["clone", "--quiet", "../hub.git", "../checkout"]).ok();
+    let checkout = r.in_dir(r.root().join("checkout"));
+    let run = checkout.run("sh", ["-c", &command.join(" ")]);
+    run.code(3).stdout_contains("::error file=a.txt,line=5,endLine=5,title=origin/feature/one × origin/feature/two::");
+    run.stdout_lacks("three");
 }

@@ -12,6 +12,7 @@ mod cleanup;
 mod completion;
 mod config;
 mod conflicts;
+mod conflicts_views;
 mod contention;
 mod create;
 mod demo;

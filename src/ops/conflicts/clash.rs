@@ -121,8 +121,19 @@ impl<'a> Lines<'a> {
                 .map(|hunk| Met { base: 0..0, a: hunk.before.clone(), b: hunk.after.clone(), may_be_alike: false })
                 .collect()
         };
-        self.fill(&mut clash, before, [first, second], own, &met)?;
+        // Where nothing else is left, what git stumbles over is there all the same.
+        let open = self.without_alike(met.clone(), [first, second])?;
+        self.fill(&mut clash, before, [first, second], own, if open.is_empty() { &met } else { &open })?;
         Ok(clash)
+    }
+
+    /// Without what both made alike of the same lines: that is in nobody's way.
+    fn without_alike(&self, mut met: Vec<Met>, [first, second]: [ObjectId; 2]) -> Result<Vec<Met>> {
+        if met.iter().any(|met| met.may_be_alike) {
+            let (one, two) = (self.repo.blob(first)?, self.repo.blob(second)?);
+            met.retain(|met| !(met.may_be_alike && cut(&one, &met.a) == cut(&two, &met.b)));
+        }
+        Ok(met)
     }
 
     /// A file that both touch and that merges: near each other, or not.
@@ -137,11 +148,7 @@ impl<'a> Lines<'a> {
         let (Some(ours), Some(theirs)) = (self.hunks(before, first)?, self.hunks(before, second)?) else {
             return Ok(clash);
         };
-        let mut met = near_each_other(&ours, &theirs, self.near);
-        if met.iter().any(|met| met.may_be_alike) {
-            let (one, two) = (self.repo.blob(first)?, self.repo.blob(second)?);
-            met.retain(|met| !(met.may_be_alike && cut(&one, &met.a) == cut(&two, &met.b)));
-        }
+        let met = self.without_alike(near_each_other(&ours, &theirs, self.near), [first, second])?;
         if met.is_empty() {
             clash.a = self.ranges(ours.iter().map(|hunk| hunk.after.clone()).collect(), first, own[0])?;
             clash.b = self.ranges(theirs.iter().map(|hunk| hunk.after.clone()).collect(), second, own[1])?;

@@ -91,6 +91,7 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
         "... and the second is refused before anything is touched",
         &["finish", "checkout", "--merge"],
     )?;
+    tour.stop(&repo, "What collides, with whom, and on which lines", &["conflicts"])?;
     tour.refused(&repo, "The base has moved: put every session on it; what conflicts stays, and is named", &["sync"])?;
     tour.stop(&repo, "Which sessions could go, and why each of the others stays", &["cleanup", "--dry-run"])?;
     tour.stop(&repo, "What has ended is remembered", &["list", "--ended"])?;

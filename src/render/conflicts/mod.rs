@@ -1,25 +1,63 @@
-//! What collides: for people, and for programs.
+//! What collides: for people, for programs, and for what shows it elsewhere.
 
+mod dot;
+mod github;
 mod json;
+mod markdown;
+mod matrix;
+mod patch;
 mod table;
+mod words;
 
+pub use dot::dot;
+pub use github::github;
 pub use json::json;
-pub use table::{summary, table};
+pub use markdown::markdown;
+pub use matrix::matrix;
+pub use table::{is_well, summary, table};
 
-use crate::ops::conflicts::{LineRange, Severity};
+use crate::ops::conflicts::{LineRange, Severity, Why};
 use crate::render::Paint;
 
+/// How an answer for people is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Columns there are.
+    pub width: usize,
+    /// Whether to colour.
+    pub paint: Paint,
+    /// Whether sessions were looked at, for which there are remedies, and not plain branches.
+    pub of_sessions: bool,
+}
+
 /// `12`, `12-14`, or where lines are only missing `before 12`.
-fn lines(ranges: &[LineRange]) -> String {
-    let shown: Vec<String> = ranges
-        .iter()
-        .map(|(first, last)| match first.cmp(last) {
-            std::cmp::Ordering::Greater => format!("before {first}"),
-            std::cmp::Ordering::Equal => format!("{first}"),
-            std::cmp::Ordering::Less => format!("{first}-{last}"),
-        })
-        .collect();
-    shown.join(",")
+fn range(&(first, last): &LineRange) -> String {
+    match first.cmp(&last) {
+        std::cmp::Ordering::Greater => format!("before {first}"),
+        std::cmp::Ordering::Equal => format!("{first}"),
+        std::cmp::Ordering::Less => format!("{first}-{last}"),
+    }
+}
+
+/// As many ranges as fit into so many columns, at least one, and how many more there are: `20,34-40,… 12 more`.
+fn lines(ranges: &[LineRange], width: usize) -> String {
+    let shown: Vec<String> = ranges.iter().map(range).collect();
+    let all = shown.join(",");
+    if all.len() <= width {
+        return all;
+    }
+    let mut line = String::new();
+    for (nth, one) in shown.iter().enumerate() {
+        let more = format!(",… {} more", shown.len() - nth);
+        if nth > 0 && line.len() + 1 + one.len() + more.chars().count() > width {
+            return line + &more;
+        }
+        if nth > 0 {
+            line.push(',');
+        }
+        line.push_str(one);
+    }
+    line
 }
 
 /// A word about how bad it is, in its colour.
@@ -29,5 +67,31 @@ fn severity(severity: Severity, text: &str, paint: Paint) -> String {
         Severity::Near => paint.yellow(text),
         Severity::Planned => paint.cyan(text),
         Severity::Overlap => paint.dim(text),
+    }
+}
+
+/// What kind of a conflict it is, for people; nothing of the usual one.
+fn kind(kind: Option<&'static str>) -> Option<&'static str> {
+    Some(match kind? {
+        "content" => return None,
+        "add-add" => "both added it",
+        "modify-delete" => "changed and deleted",
+        "rename" => "renamed",
+        "directory" => "file and directory",
+        "mode" => "file modes",
+        "type" => "file types",
+        other => other,
+    })
+}
+
+/// Why two collide, in a sentence.
+fn because(why: Why) -> &'static str {
+    match why {
+        Why::Real => "both changed the same lines",
+        Why::Drag => "only their bases differ: synced, they would not collide",
+        Why::OwnBase => "one of them collides with its base: that comes first",
+        Why::Near => "lines near each other",
+        Why::Overlap => "the same file, far apart",
+        Why::Planned => "declared, not begun",
     }
 }
