@@ -67,6 +67,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let difference = diff::since_base(ctx, &snapshot, session, args.committed)?;
+    if let Some(note) = &difference.note {
+        render::warn(stage.colours().err, note);
+    }
     if args.json {
         return print_json(&render::diff::json(&difference, &difference.files(ctx, &args.paths)?));
     }

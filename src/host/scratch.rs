@@ -71,13 +71,19 @@ fn sweep(place: &Path) {
     let Ok(entries) = std::fs::read_dir(place) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let Some(pid) = rest.split('-').next().and_then(|pid| pid.parse::<u32>().ok()) else { continue };
+        let Some(pid) = name.to_str().and_then(maker_of) else { continue };
         let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
         if age.is_some_and(|age| age > LEFT_BEHIND) && pid != std::process::id() && !is_alive(pid) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// The process that made a directory of that name; none of what is not ours to the last digit, whatever it begins with.
+fn maker_of(name: &str) -> Option<u32> {
+    let (pid, random) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let is_ours = random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    pid.parse().ok().filter(|_| is_ours)
 }
 
 #[cfg(target_os = "linux")]
@@ -89,4 +95,19 @@ fn is_alive(pid: u32) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_alive(_pid: u32) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scratch, maker_of};
+
+    #[test]
+    fn only_what_is_ours_may_be_cleared_away() {
+        let scratch = Scratch::new().expect("a directory");
+        let name = scratch.path().file_name().and_then(|name| name.to_str()).expect("its name").to_owned();
+        assert_eq!(maker_of(&name), Some(std::process::id()));
+        for other in ["git-session-123456", "git-session-1-notes", "git-session-x-0123", "git-session-12-", "else"] {
+            assert_eq!(maker_of(other), None, "{other}");
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub struct Difference {
     pub after: ObjectId,
     /// Whether uncommitted work is in it.
     pub is_uncommitted: bool,
+    /// What was left out, and why.
+    pub note: Option<String>,
     /// What exists only for as long as this value.
     scratch: Scratch,
 }
@@ -56,7 +58,14 @@ pub fn since_base(ctx: &Context, snapshot: &Snapshot, session: &Loaded, committe
         !worktree.is_missing && worktree.branch().as_deref() == Some(session.record.branch.as_str())
     };
     let worktree = snapshot.worktree_of(session).filter(|_| !committed).filter(is_on_it);
-    let work = match worktree.filter(|worktree| worktree.operation().is_none()) {
+    let operation = worktree.and_then(crate::git::Worktree::operation);
+    let note = worktree.zip(operation).map(|(worktree, operation)| {
+        let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
+        format!(
+            "'{name}' is in the middle of a {operation}: this is only what is committed. See `git -C {place} status`."
+        )
+    });
+    let work = match worktree.filter(|_| operation.is_none()) {
         Some(worktree) => merger.work_of(worktree, tip)?,
         None => None,
     };
@@ -66,7 +75,7 @@ pub fn since_base(ctx: &Context, snapshot: &Snapshot, session: &Loaded, committe
     };
     let scratch = merger.lend(&[after])?;
     let (name, is_uncommitted) = (name.clone(), work.is_some());
-    Ok(Difference { name, base: base.from, from, before, after, is_uncommitted, scratch })
+    Ok(Difference { name, base: base.from, from, before, after, is_uncommitted, note, scratch })
 }
 
 impl Difference {

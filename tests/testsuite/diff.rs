@@ -76,6 +76,12 @@ fn what_cannot_be_compared_is_refused_with_the_remedy() {
     r.git("session diff").code(1).stderr_contains("not in a session's worktree");
     r.git("session diff nobody").code(1).stderr_contains("There is no session 'nobody'.");
     r.git("session diff one --stat --json").code(2);
+    // In the middle of a rebase the files are nobody's work yet.
+    r.session("one").file("a.txt", "one\n").commit("one");
+    r.file("a.txt", "base\n").commit("the base moves");
+    r.session("one").git("rebase main").code(1);
+    r.git("session diff one --name-only").ok().stdout("a.txt\n").stderr_contains("in the middle of a rebase");
+    r.session("one").git("rebase --abort").ok();
     r.session("one").git("switch --quiet --detach").ok();
     r.git("branch -D one").ok();
     r.git("session diff one").code(1).stderr_contains("git session show one");

@@ -122,10 +122,7 @@ impl Merger {
                 (verdict, _) => verdict,
             });
         }
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(|| Err(Error::bug("A merge was not answered."))))
-            .collect()
+        all_of(answers)
     }
 
     /// Many merges of which only the verdict is wanted: none, where it is clean, and else what collides.
@@ -148,10 +145,7 @@ impl Merger {
                 Verdict::Conflict(files) => Some(files),
             }));
         }
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(|| Err(Error::bug("A merge was not answered."))))
-            .collect()
+        all_of(answers)
     }
 
     /// The tree that a merge of trees gives, where that can be told without git.
@@ -240,6 +234,12 @@ impl Merger {
         }
         answers
     }
+}
+
+/// The answers, each of which there is by then.
+fn all_of<T>(answers: Vec<Option<Result<T>>>) -> Vec<Result<T>> {
+    let missing = || Err(Error::bug("A merge was not answered."));
+    answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
 }
 
 /// What is known of a merge before git is asked.

@@ -206,9 +206,11 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
 /// Says what cannot be looked at, and takes only what can.
 fn settle(subject: &mut Subject, branch: &str, options: &Options) {
     if subject.tip.is_none() {
-        subject.note = Some("its branch is not here".into());
+        subject.note =
+            Some(format!("its branch is not here; `git session show {}` tells what is known of it", subject.name));
     } else if subject.base_tip.is_none() {
-        subject.note = Some(format!("its base '{}' is gone", subject.base));
+        subject.note =
+            Some(format!("its base '{}' is gone; `git session set {} --base <branch>`", subject.base, subject.name));
     }
     let Some(worktree) = &subject.worktree else { return };
     let without = |why: String| Some(format!("{why}: only what is committed was looked at"));
