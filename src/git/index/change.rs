@@ -245,8 +245,7 @@ impl Repo {
         }
         let Some(changes) = self.changes_on(route)? else { return Ok(None) };
         let is_special = |change: &Change| {
-            let name = change.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            [&b".gitattributes"[..], b".gitmodules"].contains(&name) || is_dangerous(&path_of_bytes(&change.path))
+            change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path))
         };
         let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
             changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
@@ -259,11 +258,21 @@ impl Repo {
         if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes)? {
             return Ok(None);
         }
-        Ok(Some(changes))
+        let has_attributes = |change: &Change| change.path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
+        let leaves_alone = if !changes.iter().any(has_attributes) {
+            self.attributes_leave_alone(&index.file, &changes)?
+        } else if route.carried.is_none() {
+            // git converts by the attributes that come with the files.
+            let tree = self.commit(route.new)?.tree;
+            let after = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+            self.attributes_leave_alone(&after, &changes)?
+        } else {
+            false
+        };
+        Ok(leaves_alone.then_some(changes))
     }
 
-    /// Whether the attributes that the new commit has, which changes none of their files, are those that git would go by,
-    /// and leave these paths alone.
+    /// Whether the attributes that lie in the worktree around these paths are those that the index has.
     fn attributes_are_in_force(&self, worktree: &Worktree, index: &Index, changes: &[Change]) -> Result<bool> {
         let folders: HashSet<&[u8]> =
             changes.iter().flat_map(|change| parents(&change.path)).chain([&b""[..]]).collect();
@@ -285,7 +294,12 @@ impl Repo {
                 return Ok(false);
             }
         }
-        match self.attributes_allow_copy(&index.file, &index.file)? {
+        Ok(true)
+    }
+
+    /// Whether the attributes that an index has make git write the bytes of the blobs.
+    fn attributes_leave_alone(&self, index: &gix::index::File, changes: &[Change]) -> Result<bool> {
+        match self.attributes_allow_copy(index, index)? {
             Verdict::Always => Ok(true),
             Verdict::Never => Ok(false),
             Verdict::UnlessCrlf => self.have_no_crlf(changes),
@@ -294,7 +308,7 @@ impl Repo {
                 let written = changes
                     .iter()
                     .flat_map(|change| written(change).map(|side| (change.path.as_ref(), mode_of(side.kind))));
-                Ok(!self.converted_paths(&index.file, written)?.contains(&true) && self.have_no_crlf(changes)?)
+                Ok(!self.converted_paths(index, written)?.contains(&true) && self.have_no_crlf(changes)?)
             }
         }
     }

@@ -2,9 +2,10 @@
 //! can have equal ones. Those few are git's to compare.
 
 use crate::error::{Context, Result};
+use super::lacking::Bits;
 use crate::git::Repo;
 use crate::session::ObjectId;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
@@ -17,33 +18,78 @@ pub struct Key(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape(u64);
 
+/// What is asked of one base: which of the branches' commits it may have.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    partings: Vec<ObjectId>,
+    shapes: HashMap<Shape, Bits>,
+    keys: HashMap<Key, Bits>,
+}
+
+impl Wanted {
+    /// Adds the commits of a branch that parts from the base at `parting`.
+    ///
+    /// # Errors
+    /// Refused, if one cannot be read.
+    pub fn add(&mut self, repo: &Repo, parting: ObjectId, commits: &[(ObjectId, Key)]) -> Result<()> {
+        let n = self.partings.iter().position(|known| *known == parting).unwrap_or(self.partings.len());
+        if n == self.partings.len() {
+            self.partings.push(parting);
+        }
+        for (id, key) in commits {
+            self.shapes.entry(repo.change_shape(*id)?).or_default().insert(n);
+            self.keys.entry(*key).or_default().insert(n);
+        }
+        Ok(())
+    }
+
+    /// Where the branches part from the base, each once.
+    pub fn partings(&self) -> &[ObjectId] {
+        &self.partings
+    }
+}
+
+/// A commit of a base that touches the same paths as one of a branch that lacks it.
+#[derive(Debug)]
+pub struct Alike {
+    key: Key,
+    id: ObjectId,
+    lacking: Bits,
+}
+
 /// The commits that a base has and a branch may lack, by key.
 #[derive(Debug, Default)]
 pub struct Landed {
-    commits: HashMap<Key, Vec<ObjectId>>,
+    partings: Vec<ObjectId>,
+    commits: HashMap<Key, Vec<(ObjectId, Bits)>>,
     /// What their changes add and take, as far as somebody asked.
     sums: Mutex<HashMap<ObjectId, u64>>,
 }
 
 impl Landed {
-    /// Of these changes.
-    pub fn of(keys: impl IntoIterator<Item = (Key, ObjectId)>) -> Landed {
-        let mut commits: HashMap<Key, Vec<ObjectId>> = HashMap::new();
-        for (key, id) in keys {
-            commits.entry(key).or_default().push(id);
+    /// Of what was found.
+    pub fn of(wanted: Wanted, alike: impl IntoIterator<Item = Alike>) -> Landed {
+        let mut commits: HashMap<Key, Vec<(ObjectId, Bits)>> = HashMap::new();
+        for Alike { key, id, lacking } in alike {
+            commits.entry(key).or_default().push((id, lacking));
         }
-        Landed { commits, sums: Mutex::default() }
+        Landed { partings: wanted.partings, commits, sums: Mutex::default() }
     }
 
-    /// Whether the change of this commit, which has this key, may be among them: the same paths, and the same lines added
-    /// and taken. Where not, no two patch ids can be equal.
+    /// Whether the change of this commit, which has this key and is of a branch that parts from the base at `parting`,
+    /// may be among them: the same paths, and the same lines added and taken. Where not, no two patch ids can be equal.
     ///
     /// # Errors
     /// Refused, if a commit cannot be read.
-    pub fn may_have(&self, repo: &Repo, key: Key, id: ObjectId) -> Result<bool> {
+    pub fn may_have(&self, repo: &Repo, parting: ObjectId, key: Key, id: ObjectId) -> Result<bool> {
+        let Some(n) = self.partings.iter().position(|known| *known == parting) else { return Ok(true) };
         let Some(candidates) = self.commits.get(&key) else { return Ok(false) };
-        let wanted = repo.change_sum(id)?;
-        for candidate in candidates {
+        let mut wanted = None;
+        for (candidate, _) in candidates.iter().filter(|(_, lacking)| lacking.contains(n)) {
+            let wanted = match wanted {
+                Some(sum) => sum,
+                None => *wanted.insert(repo.change_sum(id)?),
+            };
             let known = self.sums.lock().ok().and_then(|sums| sums.get(candidate).copied());
             let sum = match known {
                 Some(sum) => sum,
@@ -64,35 +110,6 @@ impl Landed {
 }
 
 impl Repo {
-    /// The commits of a base, merges left out, that the branches which part from it at `parting` may lack.
-    ///
-    /// # Errors
-    /// Refused, if git cannot be run.
-    pub fn base_commits_since(&self, base_tip: ObjectId, parting: &[ObjectId]) -> Result<Vec<ObjectId>> {
-        let failed = || "History could not be read.";
-        let mut oldest: Option<ObjectId> = None;
-        for id in parting {
-            oldest = match oldest {
-                None => Some(*id),
-                Some(before) if before == *id => Some(before),
-                Some(before) => match self.inner.merge_base(before, *id).or_refuse(failed)? {
-                    Some(id) => Some(id.detach()),
-                    None => return self.rev_list_no_merges(base_tip, None),
-                },
-            };
-        }
-        self.rev_list_no_merges(base_tip, oldest)
-    }
-
-    fn rev_list_no_merges(&self, tip: ObjectId, without: Option<ObjectId>) -> Result<Vec<ObjectId>> {
-        let mut command = self.git().args(["rev-list", "--no-merges", &tip.to_string()]);
-        if let Some(without) = without {
-            command = command.arg(format!("^{without}"));
-        }
-        let output = command.arg("--").run_ok()?;
-        Ok(output.text().lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect())
-    }
-
     /// The shape of what a commit changes against its first parent, or against nothing.
     ///
     /// # Errors
@@ -106,18 +123,23 @@ impl Repo {
         Ok(Shape(hasher.finish()))
     }
 
-    /// The keys of those of the commits whose shapes are among these.
+    /// Those of the base's commits that touch the paths which a wanted one of a branch that lacks them touches.
     ///
     /// # Errors
     /// Refused, if one cannot be read.
-    pub fn change_keys_like(&self, commits: &[ObjectId], shapes: &HashSet<Shape>) -> Result<Vec<(Key, ObjectId)>> {
-        let mut keys = Vec::new();
-        for id in commits {
-            if shapes.contains(&self.change_shape(*id)?) {
-                keys.push((self.change_key(*id)?, *id));
+    pub fn alike(&self, lacked: &[(ObjectId, Bits)], wanted: &Wanted) -> Result<Vec<Alike>> {
+        let mut alike = Vec::new();
+        for (id, lacking) in lacked {
+            let is_wanted = |by: Option<&Bits>| by.is_some_and(|by| by.meets(lacking));
+            if !is_wanted(wanted.shapes.get(&self.change_shape(*id)?)) {
+                continue;
+            }
+            let key = self.change_key(*id)?;
+            if is_wanted(wanted.keys.get(&key)) {
+                alike.push(Alike { key, id: *id, lacking: lacking.clone() });
             }
         }
-        Ok(keys)
+        Ok(alike)
     }
 
     /// The key of what a commit changes against its first parent, or against nothing.
@@ -168,17 +190,21 @@ impl Repo {
             for ((slot, sign), text) in [(old, u64::MAX), (new, 1)].into_iter().zip(&mut texts) {
                 match slot {
                     Some((mode, id)) if mode.is_blob_or_symlink() => *text = self.blob(id)?,
-                    Some((_, id)) => sum = sum.wrapping_add(hash_of(&path, id.as_bytes()).wrapping_mul(sign)),
+                    Some((_, id)) => {
+                        let hash = mixed(hash_of(hash_of(0, &path), id.to_hex().to_string().as_bytes()));
+                        sum = sum.wrapping_add(hash.wrapping_mul(sign));
+                    }
                     None => {}
                 }
             }
             let [old, new] = &texts;
             let (old, new) = without_the_same_ends(old, new);
             for (text, sign) in [(old, u64::MAX), (new, 1)] {
+                let place = hash_of(0, &path);
                 for line in text.split(|byte| *byte == b'\n') {
-                    let visible: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-                    if !visible.is_empty() {
-                        sum = sum.wrapping_add(hash_of(&path, &visible).wrapping_mul(sign));
+                    let hash = hash_of(place, line);
+                    if hash != place {
+                        sum = sum.wrapping_add(mixed(hash).wrapping_mul(sign));
                     }
                 }
             }
@@ -187,11 +213,17 @@ impl Repo {
     }
 }
 
-fn hash_of(path: &[u8], bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let visible: Vec<u8> = path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    (visible, bytes).hash(&mut hasher);
-    hasher.finish()
+/// Of what is visible of the bytes, on top of another; the very same where nothing is. Two sums that are equal by chance
+/// only make git look, so that it need not be a good one.
+fn hash_of(onto: u64, bytes: &[u8]) -> u64 {
+    let visible = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    visible.fold(onto, |hash, byte| (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95))
+}
+
+/// So that sums of similar lines are not similar.
+fn mixed(hash: u64) -> u64 {
+    let hash = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ hash >> 29
 }
 
 /// Two texts without the whole lines that both begin and end with.

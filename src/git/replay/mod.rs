@@ -3,11 +3,13 @@
 //! Each pick is a merge of trees (see `merge`). New objects stay in the memory of a handle of its own until somebody
 //! stores them.
 
+mod lacking;
 mod landed;
 mod own;
 mod run;
 
-pub use landed::{Key, Landed, Shape};
+pub use lacking::Bits;
+pub use landed::{Alike, Key, Landed, Wanted};
 pub use own::{Own, Question};
 
 use crate::error::{Context, Error, Result};

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::merge::Verdict;
-use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
+use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer, Wanted};
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
 
@@ -191,21 +191,19 @@ fn share_a_path(repo: &Repo, commits: &[ObjectId]) -> Result<bool> {
 
 /// What the trunks have that those sessions may lack which depend on it.
 fn landed(repo: &Repo, gathered: &Gathered, stacks: &[Stack]) -> HashMap<ObjectId, Option<Landed>> {
-    let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    let mut wanted: HashMap<ObjectId, Wanted> = HashMap::new();
     for rebase in stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed) {
-        if let (Some(trunk), Some(below)) = (gathered.subjects[rebase.at].trunk_tip, rebase.below) {
-            partings.entry(trunk).or_default().push(below);
+        if let (Some(trunk), Some(below)) = (gathered.subjects[rebase.at].trunk_tip, rebase.below)
+            && wanted.entry(trunk).or_default().add(repo, below, &rebase.chain).is_err()
+        {
+            return HashMap::new();
         }
     }
-    let depending = stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed);
-    let chains = depending.flat_map(|rebase| &rebase.chain);
-    let Ok(shapes) = chains.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<_>>>() else {
-        return HashMap::new();
+    let landed = |trunk: ObjectId, wanted: Wanted| -> Result<Landed> {
+        let alike = repo.alike(&repo.lacked_by(trunk, wanted.partings())?, &wanted)?;
+        Ok(Landed::of(wanted, alike))
     };
-    let keys = |trunk: ObjectId, partings: &[ObjectId]| {
-        repo.change_keys_like(&repo.base_commits_since(trunk, partings)?, &shapes)
-    };
-    partings.into_iter().map(|(trunk, partings)| (trunk, keys(trunk, &partings).ok().map(Landed::of))).collect()
+    wanted.into_iter().map(|(trunk, wanted)| (trunk, landed(trunk, wanted).ok())).collect()
 }
 
 /// Again without what the base has, where it may have any of it.
@@ -221,9 +219,11 @@ fn with_landed(
         return Ok(None);
     }
     let known = subject.trunk_tip.and_then(|trunk| landed.get(&trunk)).and_then(Option::as_ref);
-    let mut may_have = known.is_none();
-    for (id, key) in &rebase.chain {
-        may_have = may_have || known.is_some_and(|landed| landed.may_have(replayer.repo(), *key, *id).unwrap_or(true));
+    let mut may_have = known.is_none() || rebase.below.is_none();
+    if let Some((landed, below)) = known.zip(rebase.below) {
+        for (id, key) in &rebase.chain {
+            may_have = may_have || landed.may_have(replayer.repo(), below, *key, *id).unwrap_or(true);
+        }
     }
     let mut at = subject.parent;
     while let Some(lower) = at.and_then(|parent| below.iter().find(|rebase| rebase.at == parent)) {

@@ -1,7 +1,7 @@
 //! What becomes of one session, those it stands on being decided.
 
 use super::collide::collisions;
-use super::plan::{Chain, question};
+use super::plan::{Chain, parting_of, question};
 use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
 use super::{carry, look};
 use crate::error::{Error, Result};
@@ -252,24 +252,24 @@ impl Stack<'_> {
         parent_moves: bool,
     ) -> Result<(Vec<ObjectId>, usize)> {
         let all: Vec<ObjectId> = chain.iter().map(|(id, _)| *id).collect();
-        let mut at = planned.parent;
         let mut may_have = false;
-        let mut root = planned;
-        while let Some(above) = at {
-            root = &below[above];
+        // `below` are those before it in its stack, and it comes right after them.
+        let (mut root, mut root_at) = (planned, below.len());
+        while let Some(above) = root.parent {
+            (root, root_at) = (&below[above], above);
             if let Some(Own::Chain { commits, .. }) = &self.chains[above] {
                 may_have |= chain.iter().any(|(_, key)| commits.iter().any(|(_, other)| other == key));
             }
-            at = root.parent;
         }
         let trunk = root.tip.as_ref().and_then(|tip| self.landed.get(&tip.id));
-        if let Some(landed) = trunk {
+        if let Some((landed, parting)) = trunk.zip(parting_of(&self.chains[root_at])) {
             for (id, key) in chain {
-                may_have = may_have || landed.may_have(repo, *key, *id)?;
+                may_have = may_have || landed.may_have(repo, parting, *key, *id)?;
             }
+        } else {
+            // Where the lowest of the stack parts from its base is not known, or that cannot be read without git.
+            may_have = true;
         }
-        // Nothing is known of a base that parts from no other session here, or cannot be read without git.
-        may_have |= trunk.is_none();
         if !may_have {
             return Ok((all, 0));
         }

@@ -6,13 +6,13 @@ use super::look;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan};
 use crate::error::{Error, Result};
 use crate::git::Repo;
-use crate::git::replay::{Key, Landed, Own, Question, Replayer, Shape};
+use crate::git::replay::{Alike, Landed, Own, Question, Replayer, Wanted};
 use crate::ops::base::{self, Tip};
 use crate::ops::{Context, scope};
 use crate::session::ObjectId;
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Plans it.
 ///
@@ -181,37 +181,40 @@ fn look_at(repo: &Repo, planned: &mut Planned) -> Chain {
     }
 }
 
-/// For each base tip the keys of what it has that the sessions on it may lack.
+/// For each base tip what it has that the sessions on it may lack.
 fn landed(
     repo: &Repo,
     replayers: &mut [Replayer],
     groups: &[Group],
     chains: &[Vec<Chain>],
 ) -> Result<HashMap<ObjectId, Landed>> {
-    let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-    for (planned, chain) in groups.iter().zip(chains).flat_map(|(group, chains)| group.sessions.iter().zip(chains)) {
-        let Some(tip) = planned.tip.as_ref().filter(|_| planned.parent.is_none()) else { continue };
-        if let Some(Own::Chain { below, .. }) = chain {
-            partings.entry(tip.id).or_default().push(*below);
+    let mut wanted: HashMap<ObjectId, Wanted> = HashMap::new();
+    let stacks = groups.iter().zip(chains).map(|(group, chains)| (&group.sessions, chains));
+    for (sessions, chains) in stacks {
+        for (n, chain) in chains.iter().enumerate() {
+            let Some(Own::Chain { commits, below, .. }) = chain else { continue };
+            // What a stack's upper part has may have landed where its lowest part stands.
+            let Some(root) = std::iter::successors(Some(n), |at| sessions[*at].parent).last() else { continue };
+            let Some(tip) = &sessions[root].tip else { continue };
+            let parting = if root == n { Some(*below) } else { parting_of(&chains[root]) };
+            let Some(parting) = parting else { continue };
+            if wanted.entry(tip.id).or_default().add(repo, parting, commits).is_err() {
+                return Ok(HashMap::new());
+            }
         }
     }
-    let own = chains.iter().flatten().flatten();
-    let own = own.flat_map(|own| if let Own::Chain { commits, .. } = own { commits.as_slice() } else { &[] });
-    let Ok(shapes) = own.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<Shape>>>() else {
-        return Ok(HashMap::new());
-    };
     let mut landed = HashMap::new();
-    for (tip, partings) in partings {
-        let Ok(commits) = repo.base_commits_since(tip, &partings) else { continue };
+    for (tip, wanted) in wanted {
+        let Ok(lacked) = repo.lacked_by(tip, wanted.partings()) else { continue };
         // Neighbours in history go to the same worker: their trees are nearly the same.
-        let share = commits.len().div_ceil(replayers.len()).max(1);
-        let keys: Vec<Result<Vec<(Key, ObjectId)>>> = std::thread::scope(|scope| {
+        let share = lacked.len().div_ceil(replayers.len()).max(1);
+        let alike: Vec<Result<Vec<Alike>>> = std::thread::scope(|scope| {
             let running: Vec<_> = replayers
                 .iter_mut()
-                .zip(commits.chunks(share))
+                .zip(lacked.chunks(share))
                 .map(|(replayer, share)| {
-                    let shapes = &shapes;
-                    scope.spawn(move || replayer.repo().change_keys_like(share, shapes))
+                    let wanted = &wanted;
+                    scope.spawn(move || replayer.repo().alike(share, wanted))
                 })
                 .collect();
             running
@@ -220,8 +223,16 @@ fn landed(
                 .collect()
         });
         // In a shallow or partial clone some are not here: git has to be asked then.
-        let Ok(keys) = keys.into_iter().collect::<Result<Vec<Vec<_>>>>() else { continue };
-        landed.insert(tip, Landed::of(keys.into_iter().flatten()));
+        let Ok(alike) = alike.into_iter().collect::<Result<Vec<Vec<_>>>>() else { continue };
+        landed.insert(tip, Landed::of(wanted, alike.into_iter().flatten()));
     }
     Ok(landed)
+}
+
+/// Where a branch parts from its base.
+pub(super) fn parting_of(chain: &Chain) -> Option<ObjectId> {
+    match chain {
+        Some(Own::Chain { below, .. }) => Some(*below),
+        _ => None,
+    }
 }

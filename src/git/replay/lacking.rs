@@ -1,0 +1,174 @@
+//! What a base has that branches lack: one walk for all of them.
+//!
+//! Every commit is painted with the branches that have it. The walk ends where nothing is left to look at that any of
+//! them lacks. It goes by generation where the commit graph has them, else by date; where dates mislead it a commit may
+//! come out as lacking that a branch has, never the other way round.
+
+use crate::error::{Context, Result};
+use crate::git::Repo;
+use crate::session::ObjectId;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+/// A set of small numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    fn none(count: usize) -> Bits {
+        Bits(vec![0; count.div_ceil(64)])
+    }
+
+    /// Adds one.
+    pub(super) fn insert(&mut self, n: usize) {
+        if self.0.len() <= n / 64 {
+            self.0.resize(n / 64 + 1, 0);
+        }
+        self.0[n / 64] |= 1 << (n % 64);
+    }
+
+    /// Adds all of another; whether that changed anything.
+    fn join(&mut self, other: &Bits) -> bool {
+        let mut is_changed = false;
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            is_changed |= *other & !*own != 0;
+            *own |= other;
+        }
+        is_changed
+    }
+
+    fn without(&self, other: &Bits) -> Bits {
+        Bits(self.0.iter().zip(&other.0).map(|(own, other)| own & !other).collect())
+    }
+
+    /// Whether it is among them.
+    pub(super) fn contains(&self, n: usize) -> bool {
+        self.0.get(n / 64).is_some_and(|word| word >> (n % 64) & 1 == 1)
+    }
+
+    /// Whether the two have one in common.
+    pub(super) fn meets(&self, other: &Bits) -> bool {
+        self.0.iter().zip(&other.0).any(|(own, other)| own & other != 0)
+    }
+}
+
+/// Whoever is first in this order is looked at first: generation, then date.
+type Rank = (u32, u64);
+
+struct Node {
+    rank: Rank,
+    parents: Vec<ObjectId>,
+    /// Which branches have it.
+    has: Bits,
+    is_in_base: bool,
+    is_waiting: bool,
+    is_listed: bool,
+}
+
+struct Walk<'a> {
+    repo: &'a Repo,
+    nodes: HashMap<ObjectId, Node>,
+    waiting: BinaryHeap<(Rank, ObjectId)>,
+    /// How many of those waiting somebody lacks.
+    open: usize,
+    everyone: Bits,
+    shallow: HashSet<ObjectId>,
+}
+
+impl Repo {
+    /// The commits of a base, merges left out, newest first, that one of the branches which part from it at `partings`
+    /// may lack, and which of these lack it.
+    ///
+    /// # Errors
+    /// Refused, if a commit cannot be read.
+    pub fn lacked_by(&self, base_tip: ObjectId, partings: &[ObjectId]) -> Result<Vec<(ObjectId, Bits)>> {
+        let shallow = self.inner.shallow_commits().or_refuse(|| "History could not be read.")?;
+        let shallow = shallow.map_or_else(HashSet::new, |shallow| shallow.iter().copied().collect());
+        let mut everyone = Bits::none(partings.len());
+        (0..partings.len()).for_each(|n| everyone.insert(n));
+        let mut walk =
+            Walk { repo: self, nodes: HashMap::new(), waiting: BinaryHeap::new(), open: 0, everyone, shallow };
+        let nobody = Bits::none(partings.len());
+        for (n, parting) in partings.iter().enumerate() {
+            let mut one = nobody.clone();
+            one.insert(n);
+            walk.paint(*parting, &one, false)?;
+        }
+        walk.paint(base_tip, &nobody, true)?;
+        let mut listed = Vec::new();
+        while walk.open > 0
+            && let Some(id) = walk.next()
+        {
+            let Some(node) = walk.nodes.get_mut(&id) else { continue };
+            if node.is_in_base && !node.is_listed {
+                node.is_listed = true;
+                listed.push(id);
+            }
+            let (parents, has, is_in_base) = (node.parents.clone(), node.has.clone(), node.is_in_base);
+            for parent in parents {
+                walk.paint(parent, &has, is_in_base)?;
+            }
+        }
+        let lacking = |id: ObjectId| {
+            let node = walk.nodes.get(&id).filter(|node| node.parents.len() < 2)?;
+            let lacking = walk.everyone.without(&node.has);
+            (lacking != nobody).then_some((id, lacking))
+        };
+        Ok(listed.into_iter().filter_map(lacking).collect())
+    }
+}
+
+impl Walk<'_> {
+    fn is_open(&self, node: &Node) -> bool {
+        node.is_in_base && node.has != self.everyone
+    }
+
+    fn next(&mut self) -> Option<ObjectId> {
+        let (_, id) = self.waiting.pop()?;
+        let is_open = self.nodes.get(&id).is_some_and(|node| self.is_open(node));
+        self.open -= usize::from(is_open);
+        self.nodes.get_mut(&id)?.is_waiting = false;
+        Some(id)
+    }
+
+    fn paint(&mut self, id: ObjectId, has: &Bits, is_in_base: bool) -> Result<()> {
+        let (mut node, is_new) = match self.nodes.entry(id) {
+            Entry::Occupied(node) => (node.remove(), false),
+            Entry::Vacant(_) => {
+                let (rank, parents) = self.look_up(id)?;
+                let has = Bits::none(self.everyone.0.len() * 64);
+                let node = Node { rank, parents, has, is_in_base: false, is_waiting: false, is_listed: false };
+                (node, true)
+            }
+        };
+        let was_open = node.is_waiting && self.is_open(&node);
+        let is_changed = node.has.join(has) | (is_in_base && !node.is_in_base);
+        node.is_in_base |= is_in_base;
+        if is_changed || is_new {
+            if !node.is_waiting {
+                node.is_waiting = true;
+                self.waiting.push((node.rank, id));
+            }
+            self.open = self.open - usize::from(was_open) + usize::from(self.is_open(&node));
+        }
+        self.nodes.insert(id, node);
+        Ok(())
+    }
+
+    /// From the commit graph, where it is there, so that nothing is inflated.
+    fn look_up(&self, id: ObjectId) -> Result<(Rank, Vec<ObjectId>)> {
+        let unreadable = || format!("The commit {id} could not be read.");
+        if let Some(graph) = self.repo.commit_graph()
+            && let Some(commit) = graph.commit_by_id(id)
+        {
+            let parents = commit.iter_parents().map(|at| at.map(|at| graph.id_at(at).to_owned()));
+            let parents = parents.collect::<std::result::Result<Vec<_>, _>>().or_refuse(unreadable)?;
+            return Ok(((commit.generation(), commit.committer_timestamp()), parents));
+        }
+        let commit = self.repo.inner.find_commit(id).or_refuse(unreadable)?;
+        let date = u64::try_from(commit.time().or_refuse(unreadable)?.seconds).unwrap_or(0);
+        let is_cut = self.shallow.contains(&id);
+        let parents = commit.parent_ids().filter(|_| !is_cut).map(gix::Id::detach).collect();
+        Ok(((u32::MAX, date), parents))
+    }
+}
