@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Blobs {
     found: HashMap<ObjectId, Arc<Vec<u8>>>,
     size: usize,
+    /// Whether a line of it ends in CR LF.
+    have_crlf: HashMap<ObjectId, bool>,
 }
 
 /// A commit taken apart.
@@ -93,6 +95,21 @@ impl Repo {
             blobs.size += bytes.len();
         }
         Ok(bytes)
+    }
+
+    /// Whether a line of the blob ends in CR LF; known for whoever asks next.
+    ///
+    /// # Errors
+    /// Refused, if there is no such blob.
+    pub fn blob_has_crlf(&self, id: ObjectId) -> Result<bool> {
+        if let Some(known) = self.blobs.lock().ok().and_then(|blobs| blobs.have_crlf.get(&id).copied()) {
+            return Ok(known);
+        }
+        let has_crlf = self.blob_shared(id)?.contains_str(b"\r\n");
+        if let Ok(mut blobs) = self.blobs.lock() {
+            blobs.have_crlf.insert(id, has_crlf);
+        }
+        Ok(has_crlf)
     }
 
     /// The blob at a path of a tree; none if the path is not there or no file.

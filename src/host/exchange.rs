@@ -22,6 +22,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use system::At;
 
 #[cfg(unix)]
 pub(super) use unix::{DIRECTORY, stat_of};
@@ -236,7 +237,7 @@ impl Root {
     /// # Errors
     /// [`Reason::Taken`] if something is there; then both stay as they are.
     pub fn put_new(&self, staged: &Path, rel: &BStr) -> Result<()> {
-        self.system.put_new(staged, proper(rel, "put in place")?)
+        self.system.put_new(At::path(staged), proper(rel, "put in place")?, &mut None)
     }
 
     /// Swaps `staged` and `rel`: afterwards `staged` is what was there, whatever it was.
@@ -248,7 +249,7 @@ impl Root {
     /// [`Reason::Missing`] if nothing is there. [`Reason::Taken`] if, without an exchange, somebody wrote it between the
     /// two steps: then `staged` is untouched, and what was there before lies at `staged` with [`OUT`] at its end.
     pub fn exchange(&self, staged: &Path, rel: &BStr) -> Result<()> {
-        self.system.exchange(staged, proper(rel, "exchanged")?)
+        self.system.exchange(At::path(staged), proper(rel, "exchanged")?, &mut None)
     }
 
     /// Moves what is at `rel` to `out`, where nothing may be.
@@ -256,7 +257,7 @@ impl Root {
     /// # Errors
     /// [`Reason::Missing`] if nothing is there, [`Reason::Taken`] if `out` exists.
     pub fn take_away(&self, rel: &BStr, out: &Path) -> Result<()> {
-        self.system.take_away(proper(rel, "taken away")?, out)
+        self.system.take_away(proper(rel, "taken away")?, At::path(out), &mut None)
     }
 
     /// Makes the directories above `rel` that are missing and says which it made, topmost first.
@@ -264,7 +265,7 @@ impl Root {
     /// # Errors
     /// [`Reason::Blocked`] if one of them is a link or a file; those just made are gone again.
     pub fn make_parents(&self, rel: &BStr) -> Result<Vec<BString>> {
-        self.system.make_parents(proper(rel, "given a directory")?)
+        self.system.make_parents(proper(rel, "given a directory")?, &mut None)
     }
 
     /// Removes the directories above `rel` that are empty, from below, and says which it removed. Where one is in use,
@@ -299,11 +300,13 @@ impl Root {
     /// # Errors
     /// What the system says, except that nothing is there.
     pub fn lstat(&self, rel: &BStr) -> Result<Option<Stat>> {
-        match self.system.lstat(proper(rel, "looked at")?) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(error) if matches!(error.reason, Reason::Missing | Reason::Blocked) => Ok(None),
-            Err(error) => Err(error),
-        }
+        there(self.system.lstat(proper(rel, "looked at")?, &mut None))
+    }
+
+    /// Many steps in the order of their paths, with files of `place`: the way to a directory is gone only once for all
+    /// that comes in a row.
+    pub fn pass<'a>(&'a self, place: &'a Place) -> Pass<'a> {
+        Pass { root: self, place, last: None }
     }
 
     /// The bytes of the file at `rel`, or the target of the link.
@@ -320,6 +323,111 @@ impl Root {
     /// [`Reason::Missing`] if nothing is there.
     pub fn touch(&self, rel: &BStr) -> Result<()> {
         self.system.touch(proper(rel, "touched")?)
+    }
+}
+
+/// A directory of ours that files are staged in, opened. Names are of files right in it.
+#[derive(Debug)]
+pub struct Place {
+    system: system::Place,
+}
+
+impl Place {
+    /// Opens the directory at `path`.
+    ///
+    /// # Errors
+    /// If there is none, or it may not be entered.
+    pub fn open(path: &Path) -> io::Result<Place> {
+        system::Place::open(path).map(|system| Place { system })
+    }
+
+    /// As [`stage`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stage(&self, name: &str, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        self.system.stage(name, kind, bytes)
+    }
+
+    /// As [`touch`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn touch(&self, name: &str) -> io::Result<()> {
+        self.system.touch(name)
+    }
+
+    /// As [`Stat::of`].
+    ///
+    /// # Errors
+    /// What the system says, except that nothing is there.
+    pub fn lstat(&self, name: &str) -> io::Result<Option<Stat>> {
+        match self.system.lstat(name) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`has_writer`].
+    pub fn has_writer(&self, name: &str) -> Option<bool> {
+        self.system.has_writer(name)
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        self.system.remove(name)
+    }
+}
+
+/// Steps below a [`Root`], one after another, within a moment. What they do and say is what those of the root do and say.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    root: &'a Root,
+    place: &'a Place,
+    last: system::Last,
+}
+
+#[expect(clippy::missing_errors_doc, reason = "they are those of the root")]
+impl Pass<'_> {
+    /// As [`Root::put_new`].
+    pub fn put_new(&mut self, staged: &str, rel: &BStr) -> Result<()> {
+        let at = At::place(&self.place.system, staged);
+        self.root.system.put_new(at, proper(rel, "put in place")?, &mut self.last)
+    }
+
+    /// As [`Root::exchange`].
+    pub fn exchange(&mut self, staged: &str, rel: &BStr) -> Result<()> {
+        let at = At::place(&self.place.system, staged);
+        self.root.system.exchange(at, proper(rel, "exchanged")?, &mut self.last)
+    }
+
+    /// As [`Root::take_away`].
+    pub fn take_away(&mut self, rel: &BStr, out: &str) -> Result<()> {
+        let at = At::place(&self.place.system, out);
+        self.root.system.take_away(proper(rel, "taken away")?, at, &mut self.last)
+    }
+
+    /// As [`Root::make_parents`].
+    pub fn make_parents(&mut self, rel: &BStr) -> Result<Vec<BString>> {
+        self.root.system.make_parents(proper(rel, "given a directory")?, &mut self.last)
+    }
+
+    /// As [`Root::lstat`].
+    pub fn lstat(&mut self, rel: &BStr) -> Result<Option<Stat>> {
+        there(self.root.system.lstat(proper(rel, "looked at")?, &mut self.last))
+    }
+}
+
+/// What lies behind a link is not there.
+fn there(found: Result<Stat>) -> Result<Option<Stat>> {
+    match found {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if matches!(error.reason, Reason::Missing | Reason::Blocked) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -344,7 +452,8 @@ pub fn touch(path: &Path) -> io::Result<()> {
 pub fn has_writer(path: &Path) -> Option<bool> {
     #[cfg(unix)]
     {
-        lease::has_writer(path)
+        use std::os::unix::ffi::OsStrExt as _;
+        lease::has_writer(rustix::fs::CWD, path.as_os_str().as_bytes())
     }
     #[cfg(not(unix))]
     {

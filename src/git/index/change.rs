@@ -7,7 +7,7 @@ use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
 use crate::git::{Repo, hooks};
 use crate::host::copy::Kind;
 use crate::host::exchange::Stat;
-use crate::session::{BStr, BString, ByteSlice, ObjectId};
+use crate::session::{BStr, BString, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -315,7 +315,7 @@ impl Repo {
 
     fn have_no_crlf(&self, changes: &[Change]) -> Result<bool> {
         for side in changes.iter().flat_map(written).filter(|side| side.kind != Kind::Symlink) {
-            if self.blob_shared(side.id)?.contains_str(b"\r\n") {
+            if self.blob_has_crlf(side.id)? {
                 return Ok(false);
             }
         }

@@ -1,12 +1,12 @@
 //! Whether somebody has a file open for writing.
 
-use std::path::Path;
+use std::os::fd::BorrowedFd;
 
 /// See [`super::has_writer`]. The kernel grants a read lease only on a file that nobody has open for writing
 /// (`F_SETLEASE` in fcntl(2)); it is given back at once.
 #[cfg(target_os = "linux")]
-pub(super) fn has_writer(path: &Path) -> Option<bool> {
-    use rustix::fs::{CWD, Mode, OFlags, openat};
+pub(super) fn has_writer(directory: BorrowedFd<'_>, name: &[u8]) -> Option<bool> {
+    use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
     use std::os::fd::AsRawFd;
 
@@ -14,7 +14,7 @@ pub(super) fn has_writer(path: &Path) -> Option<bool> {
     const F_SETSIG: libc::c_int = 10;
 
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match openat(CWD, path, flags, Mode::empty()) {
+    let file = match openat(directory, name, flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::LOOP) => return Some(false),
         Err(_) => return None,
@@ -42,7 +42,9 @@ pub(super) fn has_writer(path: &Path) -> Option<bool> {
 
 /// Other systems have no lease that an ordinary program may take.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn has_writer(path: &Path) -> Option<bool> {
-    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+pub(super) fn has_writer(directory: BorrowedFd<'_>, name: &[u8]) -> Option<bool> {
+    use rustix::fs::{AtFlags, statat};
+    let is_link = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| super::stat_of(&stat).is_symlink());
     if is_link { Some(false) } else { None }
 }

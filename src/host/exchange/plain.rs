@@ -67,6 +67,56 @@ pub(super) fn touch(path: &Path) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.set_modified(SystemTime::now())
 }
 
+/// A directory of ours.
+#[derive(Debug)]
+#[cfg(not(unix))]
+pub(super) struct Place(PathBuf);
+
+#[cfg(not(unix))]
+impl Place {
+    pub(super) fn open(path: &Path) -> io::Result<Place> {
+        path.read_dir().map(|_| Place(path.to_owned()))
+    }
+
+    pub(super) fn stage(&self, name: &str, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        stage(&self.0.join(name), kind, bytes)
+    }
+
+    pub(super) fn touch(&self, name: &str) -> io::Result<()> {
+        touch(&self.0.join(name))
+    }
+
+    pub(super) fn lstat(&self, name: &str) -> io::Result<Stat> {
+        lstat(&self.0.join(name))
+    }
+
+    pub(super) fn has_writer(&self, _: &str) -> Option<bool> {
+        None
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+}
+
+/// Nothing is kept of the way to a directory.
+pub(super) type Last = Option<()>;
+
+/// A file of ours.
+#[derive(Clone)]
+pub(super) struct At(PathBuf);
+
+impl At {
+    pub(super) fn path(path: &Path) -> At {
+        At(path.to_owned())
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn place(place: &Place, name: &str) -> At {
+        At(place.0.join(name))
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
@@ -80,12 +130,13 @@ impl Root {
         }
     }
 
-    pub(super) fn put_new(&self, staged: &Path, rel: &BStr) -> Result<()> {
+    pub(super) fn put_new(&self, staged: At, rel: &BStr, _: &mut Last) -> Result<()> {
         let path = self.below(rel, "put in place")?;
-        link_and_unlink(staged, &path).map_err(|error| at_leaf(error, "put in place", rel))
+        link_and_unlink(&staged.0, &path).map_err(|error| at_leaf(error, "put in place", rel))
     }
 
-    pub(super) fn exchange(&self, staged: &Path, rel: &BStr) -> Result<()> {
+    pub(super) fn exchange(&self, staged: At, rel: &BStr, _: &mut Last) -> Result<()> {
+        let staged = staged.0.as_path();
         let path = self.below(rel, "exchanged")?;
         let mut out = staged.as_os_str().to_owned();
         out.push(OUT);
@@ -99,12 +150,12 @@ impl Root {
         fs::rename(&out, staged).map_err(leaf)
     }
 
-    pub(super) fn take_away(&self, rel: &BStr, out: &Path) -> Result<()> {
+    pub(super) fn take_away(&self, rel: &BStr, out: At, _: &mut Last) -> Result<()> {
         let path = self.below(rel, "taken away")?;
-        take_out(&path, out).map_err(|error| at_leaf(error, "taken away", rel))
+        take_out(&path, &out.0).map_err(|error| at_leaf(error, "taken away", rel))
     }
 
-    pub(super) fn make_parents(&self, rel: &BStr) -> Result<Vec<BString>> {
+    pub(super) fn make_parents(&self, rel: &BStr, _: &mut Last) -> Result<Vec<BString>> {
         let action = "given a directory";
         let mut made: Vec<BString> = Vec::new();
         for (slash, _) in rel.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
@@ -143,7 +194,7 @@ impl Root {
         }
     }
 
-    pub(super) fn lstat(&self, rel: &BStr) -> Result<Stat> {
+    pub(super) fn lstat(&self, rel: &BStr, _: &mut Last) -> Result<Stat> {
         let path = self.below(rel, "looked at")?;
         lstat(&path).map_err(|error| at_leaf(error, "looked at", rel))
     }

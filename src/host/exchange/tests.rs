@@ -40,16 +40,16 @@ macro_rules! behaves {
                 let (_temp, tree, stage) = places();
                 let root = open(&tree);
                 fs::write(stage.join("1"), "new").unwrap();
-                root.put_new(&stage.join("1"), b("a")).unwrap();
+                root.put_new(system::At::path(&stage.join("1")), b("a"), &mut None).unwrap();
                 assert_eq!(fs::read(tree.join("a")).unwrap(), b"new");
                 assert!(!stage.join("1").exists());
 
                 fs::write(stage.join("2"), "other").unwrap();
-                let error = root.put_new(&stage.join("2"), b("a")).unwrap_err();
+                let error = root.put_new(system::At::path(&stage.join("2")), b("a"), &mut None).unwrap_err();
                 assert!(error.is_taken(), "{error:?}");
                 assert_eq!(fs::read(tree.join("a")).unwrap(), b"new");
                 assert_eq!(fs::read(stage.join("2")).unwrap(), b"other");
-                assert!(root.put_new(&stage.join("2"), b("no/a")).unwrap_err().is_missing());
+                assert!(root.put_new(system::At::path(&stage.join("2")), b("no/a"), &mut None).unwrap_err().is_missing());
             }
 
             #[test]
@@ -59,12 +59,12 @@ macro_rules! behaves {
                 fs::create_dir(tree.join("d")).unwrap();
                 fs::write(tree.join("d/a"), "old").unwrap();
                 fs::write(stage.join("1"), "new").unwrap();
-                root.exchange(&stage.join("1"), b("d/a")).unwrap();
+                root.exchange(system::At::path(&stage.join("1")), b("d/a"), &mut None).unwrap();
                 assert_eq!(fs::read(tree.join("d/a")).unwrap(), b"new");
                 assert_eq!(fs::read(stage.join("1")).unwrap(), b"old");
                 assert_eq!(fs::read_dir(&stage).unwrap().count(), 1);
 
-                assert!(root.exchange(&stage.join("1"), b("d/none")).unwrap_err().is_missing());
+                assert!(root.exchange(system::At::path(&stage.join("1")), b("d/none"), &mut None).unwrap_err().is_missing());
                 assert_eq!(fs::read(stage.join("1")).unwrap(), b"old");
             }
 
@@ -74,11 +74,11 @@ macro_rules! behaves {
                 let root = open(&tree);
                 fs::write(tree.join("a"), "1").unwrap();
                 fs::write(tree.join("b"), "2").unwrap();
-                root.take_away(b("a"), &stage.join("out")).unwrap();
+                root.take_away(b("a"), system::At::path(&stage.join("out")), &mut None).unwrap();
                 assert_eq!(fs::read(stage.join("out")).unwrap(), b"1");
                 assert!(!tree.join("a").exists());
-                assert!(root.take_away(b("b"), &stage.join("out")).unwrap_err().is_taken());
-                assert!(root.take_away(b("a"), &stage.join("out2")).unwrap_err().is_missing());
+                assert!(root.take_away(b("b"), system::At::path(&stage.join("out")), &mut None).unwrap_err().is_taken());
+                assert!(root.take_away(b("a"), system::At::path(&stage.join("out2")), &mut None).unwrap_err().is_missing());
             }
 
             #[test]
@@ -86,11 +86,11 @@ macro_rules! behaves {
                 let (_temp, tree, _) = places();
                 let root = open(&tree);
                 fs::create_dir(tree.join("a")).unwrap();
-                assert_eq!(root.make_parents(b("a/b/c/f")).unwrap(), ["a/b", "a/b/c"]);
-                assert!(root.make_parents(b("a/b/c/f")).unwrap().is_empty());
-                assert!(root.make_parents(b("f")).unwrap().is_empty());
+                assert_eq!(root.make_parents(b("a/b/c/f"), &mut None).unwrap(), ["a/b", "a/b/c"]);
+                assert!(root.make_parents(b("a/b/c/f"), &mut None).unwrap().is_empty());
+                assert!(root.make_parents(b("f"), &mut None).unwrap().is_empty());
                 fs::write(tree.join("a/file"), "").unwrap();
-                assert_eq!(root.make_parents(b("a/file/x/f")).unwrap_err().reason(), Reason::Blocked);
+                assert_eq!(root.make_parents(b("a/file/x/f"), &mut None).unwrap_err().reason(), Reason::Blocked);
                 assert!(!root.remove_directory(b("a/b")).unwrap());
                 assert!(root.remove_directory(b("a/b/c")).unwrap());
                 assert_eq!(root.remove_directory(b("a/file")).unwrap_err().reason(), Reason::Blocked);
@@ -108,14 +108,14 @@ macro_rules! behaves {
                 fs::write(stage.join("1"), "new").unwrap();
 
                 let refused = [
-                    root.put_new(&stage.join("1"), b("link/new")),
-                    root.put_new(&stage.join("1"), b("link/sub/new")),
-                    root.exchange(&stage.join("1"), b("link/a")),
-                    root.take_away(b("link/a"), &stage.join("out")),
+                    root.put_new(system::At::path(&stage.join("1")), b("link/new"), &mut None),
+                    root.put_new(system::At::path(&stage.join("1")), b("link/sub/new"), &mut None),
+                    root.exchange(system::At::path(&stage.join("1")), b("link/a"), &mut None),
+                    root.take_away(b("link/a"), system::At::path(&stage.join("out")), &mut None),
                     root.touch(b("link/a")),
                     root.read(b("link/a")).map(drop),
-                    root.lstat(b("link/a")).map(drop),
-                    root.make_parents(b("link/x/f")).map(drop),
+                    root.lstat(b("link/a"), &mut None).map(drop),
+                    root.make_parents(b("link/x/f"), &mut None).map(drop),
                     root.remove_directory(b("link/sub")).map(drop),
                     root.remove_directory(b("link")).map(drop),
                 ];
@@ -135,7 +135,7 @@ macro_rules! behaves {
                 std::os::unix::fs::symlink("nowhere", tree.join("l")).unwrap();
                 assert_eq!(root.read(b("a")).unwrap(), b"content");
                 assert_eq!(root.read(b("l")).unwrap(), b"nowhere");
-                assert!(root.lstat(b("l")).unwrap().is_symlink());
+                assert!(root.lstat(b("l"), &mut None).unwrap().is_symlink());
                 assert!(root.read(b("none")).unwrap_err().is_missing());
                 fs::create_dir(tree.join("d")).unwrap();
                 assert_eq!(root.read(b("d")).unwrap_err().reason(), Reason::Other);
@@ -152,7 +152,7 @@ macro_rules! behaves {
                 }
                 root.touch(b("a")).unwrap();
                 system::touch(&stage.join("a")).unwrap();
-                assert!(root.lstat(b("a")).unwrap().mtime.0 > 1_000_000_000);
+                assert!(root.lstat(b("a"), &mut None).unwrap().mtime.0 > 1_000_000_000);
                 assert!(system::lstat(&stage.join("a")).unwrap().mtime.0 > 1_000_000_000);
             }
         }
@@ -265,7 +265,7 @@ fn asking_for_writers_survives_a_storm_of_them() {
 #[cfg(unix)]
 mod steps {
     use super::*;
-    use crate::host::exchange::unix::{by_parts, in_two_steps, link_and_unlink, take_out_plainly};
+    use crate::host::exchange::unix::{At, by_parts, in_two_steps, link_and_unlink, take_out_plainly};
     use rustix::fs::CWD;
     use rustix::io::Errno;
     use std::os::fd::AsFd;
@@ -283,18 +283,18 @@ mod steps {
         let staged = stage.join("1");
         fs::write(&staged, "new").unwrap();
         fs::write(tree.join("f"), "old").unwrap();
-        in_two_steps(&staged, directory.as_fd(), b"f").unwrap();
+        in_two_steps(At::path(&staged), directory.as_fd(), b"f").unwrap();
         assert_eq!(fs::read(tree.join("f")).unwrap(), b"new");
         assert_eq!(fs::read(&staged).unwrap(), b"old");
-        assert_eq!(in_two_steps(&staged, directory.as_fd(), b"none").unwrap_err(), Errno::NOENT);
-        assert_eq!(in_two_steps(&stage.join("none"), directory.as_fd(), b"f").unwrap_err(), Errno::NOENT);
+        assert_eq!(in_two_steps(At::path(&staged), directory.as_fd(), b"none").unwrap_err(), Errno::NOENT);
+        assert_eq!(in_two_steps(At::path(&stage.join("none")), directory.as_fd(), b"f").unwrap_err(), Errno::NOENT);
         assert_eq!(fs::read(tree.join("f")).unwrap(), b"new", "it came back");
 
         let bytes = staged.as_os_str().as_bytes();
         assert_eq!(link_and_unlink(CWD, bytes, directory.as_fd(), b"f").unwrap_err(), Errno::EXIST);
         link_and_unlink(CWD, bytes, directory.as_fd(), b"g").unwrap();
         assert!(!staged.exists());
-        take_out_plainly(directory.as_fd(), b"g", &staged).unwrap();
-        assert_eq!(take_out_plainly(directory.as_fd(), b"f", &staged).unwrap_err(), Errno::EXIST);
+        take_out_plainly(directory.as_fd(), b"g", At::path(&staged)).unwrap();
+        assert_eq!(take_out_plainly(directory.as_fd(), b"f", At::path(&staged)).unwrap_err(), Errno::EXIST);
     }
 }

@@ -5,13 +5,13 @@ use crate::host::copy::Kind;
 use crate::session::{BStr, BString};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, linkat, mkdirat, openat,
-    readlinkat, renameat, statat, unlinkat, utimensat,
+    readlinkat, renameat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How a directory is opened when only what is beneath it matters: no right to list it is needed.
 #[cfg(target_os = "linux")]
@@ -68,24 +68,61 @@ pub(super) fn touch(path: &Path) -> io::Result<()> {
     Ok(touch_at(CWD, path.as_os_str().as_bytes())?)
 }
 
+/// A directory of ours, opened.
+#[derive(Debug)]
+pub(super) struct Place(OwnedFd);
+
+impl Place {
+    pub(super) fn open(path: &Path) -> io::Result<Place> {
+        Ok(Place(openat(CWD, path, DIRECTORY, Mode::empty())?))
+    }
+
+    pub(super) fn stage(&self, name: &str, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        if kind == Kind::Symlink {
+            return Ok(symlinkat(bytes, &self.0, name)?);
+        }
+        let mode = if kind == Kind::Executable { 0o777 } else { 0o666 };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        std::fs::File::from(openat(&self.0, name, flags, Mode::from_raw_mode(mode))?).write_all(bytes)
+    }
+
+    pub(super) fn touch(&self, name: &str) -> io::Result<()> {
+        Ok(touch_at(self.0.as_fd(), name.as_bytes())?)
+    }
+
+    pub(super) fn lstat(&self, name: &str) -> io::Result<Stat> {
+        Ok(stat_of(&statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+
+    pub(super) fn has_writer(&self, name: &str) -> Option<bool> {
+        super::lease::has_writer(self.0.as_fd(), name.as_bytes())
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+}
+
+/// The directory that was entered last, and the way to it.
+pub(super) type Last = Option<(Vec<u8>, OwnedFd)>;
+
+/// A file of ours: the directory and its name from there.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a>(BorrowedFd<'a>, &'a [u8]);
+
+impl<'a> At<'a> {
+    pub(super) fn path(path: &'a Path) -> At<'a> {
+        At(CWD, path.as_os_str().as_bytes())
+    }
+
+    pub(super) fn place(place: &'a Place, name: &'a str) -> At<'a> {
+        At(place.0.as_fd(), name.as_bytes())
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Root {
     directory: OwnedFd,
-}
-
-/// The directory that a path lies in.
-enum Parent<'root> {
-    Root(BorrowedFd<'root>),
-    Below(OwnedFd),
-}
-
-impl AsFd for Parent<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Parent::Root(fd) => *fd,
-            Parent::Below(fd) => fd.as_fd(),
-        }
-    }
 }
 
 impl Root {
@@ -94,48 +131,48 @@ impl Root {
         Ok(Root { directory: openat(CWD, path, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())? })
     }
 
-    pub(super) fn put_new(&self, staged: &Path, rel: &BStr) -> Result<()> {
-        let (parent, name) = self.parent(rel, "put in place")?;
-        let staged = staged.as_os_str().as_bytes();
-        move_no_replace(CWD, staged, parent.as_fd(), name).map_err(|errno| at_leaf(errno, "put in place", rel))
+    pub(super) fn put_new(&self, staged: At<'_>, rel: &BStr, last: &mut Last) -> Result<()> {
+        let (parent, name) = self.parent(rel, "put in place", last)?;
+        move_no_replace(staged.0, staged.1, parent, name).map_err(|errno| at_leaf(errno, "put in place", rel))
     }
 
-    pub(super) fn exchange(&self, staged: &Path, rel: &BStr) -> Result<()> {
-        let (parent, name) = self.parent(rel, "exchanged")?;
+    pub(super) fn exchange(&self, staged: At<'_>, rel: &BStr, last: &mut Last) -> Result<()> {
+        let (parent, name) = self.parent(rel, "exchanged", last)?;
         let leaf = |errno| at_leaf(errno, "exchanged", rel);
-        match swap(staged.as_os_str().as_bytes(), parent.as_fd(), name) {
+        match swap(staged, parent, name) {
             Err(errno) if is_unsupported(errno) => {}
             done => return done.map_err(leaf),
         }
-        in_two_steps(staged, parent.as_fd(), name).map_err(leaf)
+        in_two_steps(staged, parent, name).map_err(leaf)
     }
 
-    pub(super) fn take_away(&self, rel: &BStr, out: &Path) -> Result<()> {
-        let (parent, name) = self.parent(rel, "taken away")?;
-        take_out(parent.as_fd(), name, out).map_err(|errno| at_leaf(errno, "taken away", rel))
+    pub(super) fn take_away(&self, rel: &BStr, out: At<'_>, last: &mut Last) -> Result<()> {
+        let (parent, name) = self.parent(rel, "taken away", last)?;
+        take_out(parent, name, out).map_err(|errno| at_leaf(errno, "taken away", rel))
     }
 
-    pub(super) fn make_parents(&self, rel: &BStr) -> Result<Vec<BString>> {
+    pub(super) fn make_parents(&self, rel: &BStr, last: &mut Last) -> Result<Vec<BString>> {
         let action = "given a directory";
-        match self.parent(rel, action) {
+        match self.parent(rel, action, last) {
             Ok(_) => return Ok(Vec::new()),
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error),
         }
         let mut made: Vec<BString> = Vec::new();
-        let mut parent = Parent::Root(self.directory.as_fd());
+        let mut parent: Option<OwnedFd> = None;
         for (slash, _) in rel.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
             let name = last_part(&rel[..slash]);
-            let opened = match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
+            let above = parent.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+            let opened = match mkdirat(above, name, Mode::from_raw_mode(0o777)) {
                 Ok(()) => {
                     made.push(rel[..slash].into());
-                    openat(&parent, name, DIRECTORY, Mode::empty())
+                    openat(above, name, DIRECTORY, Mode::empty())
                 }
-                Err(Errno::EXIST) => openat(&parent, name, DIRECTORY, Mode::empty()),
+                Err(Errno::EXIST) => openat(above, name, DIRECTORY, Mode::empty()),
                 Err(errno) => Err(errno),
             };
             match opened {
-                Ok(next) => parent = Parent::Below(next),
+                Ok(next) => parent = Some(next),
                 Err(errno) => {
                     for directory in made.iter().rev() {
                         let _ = self.remove_directory(directory.as_ref());
@@ -148,45 +185,56 @@ impl Root {
     }
 
     pub(super) fn remove_directory(&self, rel: &BStr) -> Result<bool> {
-        let (parent, name) = self.parent(rel, "removed")?;
-        match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+        let mut last = None;
+        let (parent, name) = self.parent(rel, "removed", &mut last)?;
+        match unlinkat(parent, name, AtFlags::REMOVEDIR) {
             Ok(()) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
             Err(errno) => Err(on_the_way(errno, "removed", rel)),
         }
     }
 
-    pub(super) fn lstat(&self, rel: &BStr) -> Result<Stat> {
-        let (parent, name) = self.parent(rel, "looked at")?;
-        match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+    pub(super) fn lstat(&self, rel: &BStr, last: &mut Last) -> Result<Stat> {
+        let (parent, name) = self.parent(rel, "looked at", last)?;
+        match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(stat_of(&stat)),
             Err(errno) => Err(at_leaf(errno, "looked at", rel)),
         }
     }
 
     pub(super) fn read(&self, rel: &BStr) -> Result<Vec<u8>> {
-        let (parent, name) = self.parent(rel, "read")?;
-        read_at(parent.as_fd(), name).map_err(|error| {
+        let mut last = None;
+        let (parent, name) = self.parent(rel, "read", &mut last)?;
+        read_at(parent, name).map_err(|error| {
             let reason = if error.kind() == io::ErrorKind::NotFound { Reason::Missing } else { Reason::Other };
             Error::new(reason, "read", rel, error)
         })
     }
 
     pub(super) fn touch(&self, rel: &BStr) -> Result<()> {
-        let (parent, name) = self.parent(rel, "touched")?;
-        touch_at(parent.as_fd(), name).map_err(|errno| at_leaf(errno, "touched", rel))
+        let mut last = None;
+        let (parent, name) = self.parent(rel, "touched", &mut last)?;
+        touch_at(parent, name).map_err(|errno| at_leaf(errno, "touched", rel))
     }
 
     /// The directory above `rel`, reached without a link, and the name in it.
-    fn parent<'a>(&self, rel: &'a BStr, action: &'static str) -> Result<(Parent<'_>, &'a [u8])> {
+    fn parent<'a>(
+        &'a self,
+        rel: &'a BStr,
+        action: &'static str,
+        last: &'a mut Last,
+    ) -> Result<(BorrowedFd<'a>, &'a [u8])> {
         let bytes: &[u8] = rel;
         let Some(slash) = bytes.iter().rposition(|byte| *byte == b'/') else {
-            return Ok((Parent::Root(self.directory.as_fd()), bytes));
+            return Ok((self.directory.as_fd(), bytes));
         };
-        match open_beneath(self.directory.as_fd(), &bytes[..slash]) {
-            Ok(directory) => Ok((Parent::Below(directory), &bytes[slash + 1..])),
-            Err(errno) => Err(on_the_way(errno, action, rel)),
-        }
+        let (folder, name) = (&bytes[..slash], &bytes[slash + 1..]);
+        let directory = match last.take() {
+            Some((known, directory)) if known == folder => directory,
+            _ => open_beneath(self.directory.as_fd(), folder).map_err(|errno| on_the_way(errno, action, rel))?,
+        };
+        let (_, directory) = &*last.insert((folder.to_vec(), directory));
+        Ok((directory.as_fd(), name))
     }
 }
 
@@ -254,12 +302,12 @@ fn rename_no_replace(_: BorrowedFd<'_>, _: &[u8], _: BorrowedFd<'_>, _: &[u8]) -
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn swap(staged: &[u8], parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    rustix::fs::renameat_with(CWD, staged, parent, name, rustix::fs::RenameFlags::EXCHANGE)
+fn swap(staged: At<'_>, parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    rustix::fs::renameat_with(staged.0, staged.1, parent, name, rustix::fs::RenameFlags::EXCHANGE)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn swap(_: &[u8], _: BorrowedFd<'_>, _: &[u8]) -> Result<(), Errno> {
+fn swap(_: At<'_>, _: BorrowedFd<'_>, _: &[u8]) -> Result<(), Errno> {
     Err(Errno::NOSYS)
 }
 
@@ -283,8 +331,8 @@ pub(super) fn link_and_unlink(
 }
 
 /// Moves `name` out to `out`. Not by link and unlink: between the two somebody may save another file as `name`.
-fn take_out(parent: BorrowedFd<'_>, name: &[u8], out: &Path) -> Result<(), Errno> {
-    match rename_no_replace(parent, name, CWD, out.as_os_str().as_bytes()) {
+fn take_out(parent: BorrowedFd<'_>, name: &[u8], out: At<'_>) -> Result<(), Errno> {
+    match rename_no_replace(parent, name, out.0, out.1) {
         Err(errno) if is_unsupported(errno) => take_out_plainly(parent, name, out),
         done => done,
     }
@@ -292,27 +340,25 @@ fn take_out(parent: BorrowedFd<'_>, name: &[u8], out: &Path) -> Result<(), Errno
 
 /// The same where a rename can't be told not to overwrite: nobody but us writes where `out` is, so looking first is
 /// enough.
-pub(super) fn take_out_plainly(parent: BorrowedFd<'_>, name: &[u8], out: &Path) -> Result<(), Errno> {
-    match statat(CWD, out, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => renameat(parent, name, CWD, out),
+pub(super) fn take_out_plainly(parent: BorrowedFd<'_>, name: &[u8], out: At<'_>) -> Result<(), Errno> {
+    match statat(out.0, out.1, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => renameat(parent, name, out.0, out.1),
         Ok(_) => Err(Errno::EXIST),
         Err(errno) => Err(errno),
     }
 }
 
 /// An exchange where the system has none. See [`super::Root::exchange`] for what a failure leaves.
-pub(super) fn in_two_steps(staged: &Path, parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    let mut out = staged.as_os_str().to_owned();
-    out.push(OUT);
-    let out = PathBuf::from(out);
-    let (staged, out_bytes) = (staged.as_os_str().as_bytes(), out.as_os_str().as_bytes());
-    take_out(parent, name, &out)?;
-    if let Err(errno) = move_no_replace(CWD, staged, parent, name) {
+pub(super) fn in_two_steps(staged: At<'_>, parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    let out_name = [staged.1, OUT.as_bytes()].concat();
+    let out = At(staged.0, &out_name);
+    take_out(parent, name, out)?;
+    if let Err(errno) = move_no_replace(staged.0, staged.1, parent, name) {
         // Somebody's newer file may be there by now; then this fails too, and what came out stays beside `staged`.
-        let _ = move_no_replace(CWD, out_bytes, parent, name);
+        let _ = move_no_replace(out.0, out.1, parent, name);
         return Err(errno);
     }
-    renameat(CWD, out_bytes, CWD, staged)
+    renameat(out.0, out.1, staged.0, staged.1)
 }
 
 fn touch_at(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {

@@ -2,16 +2,18 @@
 //!
 //! Everything it needs to go on or back lies in one directory beside the index, `session-<operation>`: for the n-th
 //! change a file `n`, which is the new content before it goes in and what came out afterwards; the old index and the
-//! new one; the file that `index.lock` is a link to. `ready` is there from the first touch of the worktree until all is
-//! back: without it recovery touches no file.
+//! new one; the file that `index.lock` is a link to. `staged` is there from when the new files are whole until nothing
+//! else is left: without it all that is there is ours. `ready` is there from the first touch of the worktree until all
+//! is back: without it recovery touches no file.
 
 use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::index::{Change, Index, Route, Side};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree};
 use crate::host::copy::Kind;
-use crate::host::exchange::{self, OUT, Root, Stat};
+use crate::host::exchange::{self, OUT, Place, Root, Stat};
 use crate::session::{BStr, BString};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,8 +46,13 @@ pub(super) struct Follow<'a> {
     operation: String,
     route: Route,
     stage: PathBuf,
+    /// The same, opened.
+    place: Place,
     /// What the system said of each old file when the index could vouch for it.
-    seen: std::cell::RefCell<Vec<Option<Stat>>>,
+    seen: RefCell<Vec<Option<Stat>>>,
+    /// Whether what came out was found to be the old file, with no writer left: its place in the worktree is gone, so
+    /// that it stays so.
+    is_settled: RefCell<Vec<bool>>,
 }
 
 /// Where an operation has its things.
@@ -63,9 +70,11 @@ impl<'a> Follow<'a> {
     ) -> Result<Follow<'a>> {
         let root = Root::open(&worktree.path)?;
         let stage = stage_of(&worktree.git_dir, operation);
+        let place = Place::open(&stage).or_refuse(|| format!("'{}' cannot be opened.", stage.display()))?;
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
-        let seen = std::cell::RefCell::new(vec![None; changes.len()]);
-        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, seen })
+        let seen = RefCell::new(vec![None; changes.len()]);
+        let is_settled = RefCell::new(vec![false; changes.len()]);
+        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, seen, is_settled })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -76,8 +85,9 @@ impl<'a> Follow<'a> {
         route: Route,
     ) -> Result<Option<Follow<'a>>> {
         let Some(changes) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
+        let stage = stage_of(&worktree.git_dir, names.1);
+        std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()))?;
         let follow = Follow::with(repo, worktree, names, route, changes)?;
-        std::fs::create_dir(&follow.stage).or_refuse(|| format!("'{}' cannot be made.", follow.stage.display()))?;
         match follow.put_ready() {
             Ok(()) => Ok(Some(follow)),
             Err(error) => {
@@ -90,12 +100,10 @@ impl<'a> Follow<'a> {
     fn put_ready(&self) -> Result<()> {
         for (n, change) in self.changes.iter().enumerate() {
             let Some(new) = change.new.filter(|_| change.old != change.new) else { continue };
-            let part = self.file(n, ".part");
-            let failed = || format!("'{}' could not be written.", part.display());
-            exchange::stage(&part, new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
-            std::fs::rename(&part, self.file(n, "")).or_refuse(failed)?;
+            let failed = || format!("'{}' could not be written.", self.file(n, "").display());
+            self.place.stage(&n.to_string(), new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
         }
-        Ok(())
+        self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.")
     }
 
     /// Does it, up to the index in place. `commit` is the ref transaction. [`Follow::look_back`] comes after it, and other
@@ -162,9 +170,10 @@ impl<'a> Follow<'a> {
         if !index.is_plain() {
             return Ok(None);
         }
+        let mut pass = self.root.pass(&self.place);
         for (n, change) in self.changes.iter().enumerate() {
             let path = change.path.as_ref();
-            let found = self.root.lstat(path)?;
+            let found = pass.lstat(path)?;
             if change.old.is_none() && found.is_some() {
                 return Err(Error::refused(format!("'{path}' is in the way in '{place}'."))
                     .met(Hurdle::Untracked)
@@ -200,26 +209,32 @@ impl<'a> Follow<'a> {
         std::fs::write(self.stage.join("ready"), "").or_refuse(|| "The move could not be noted.")?;
         let of = |is: fn(&Change) -> bool| self.changes.iter().enumerate().filter(move |(_, change)| is(change));
         let goes = |change: &Change| change.old.is_some() && change.new.is_none();
+        let mut pass = self.root.pass(&self.place);
         for (n, change) in of(goes) {
-            self.root.take_away(change.path.as_ref(), &self.file(n, ""))?;
+            pass.take_away(change.path.as_ref(), &n.to_string())?;
             self.require_old(n, change)?;
         }
         for (_, change) in of(goes) {
             self.root.remove_empty_parents(change.path.as_ref())?;
         }
         // A build that ran since the files were staged must not look newer than they are.
-        let touch = |n: usize| exchange::touch(&self.file(n, "")).or_refuse(|| "A staged file cannot be touched.");
+        let touch = |name: &str| self.place.touch(name).or_refuse(|| "A staged file cannot be touched.");
+        let mut pass = self.root.pass(&self.place);
         for (n, change) in of(|change| change.old.is_none() && change.new.is_some()) {
-            self.root.make_parents(change.path.as_ref())?;
-            touch(n)?;
-            self.root.put_new(&self.file(n, ""), change.path.as_ref())?;
+            let name = n.to_string();
+            pass.make_parents(change.path.as_ref())?;
+            touch(&name)?;
+            pass.put_new(&name, change.path.as_ref())?;
         }
+        let mut pass = self.root.pass(&self.place);
         for (n, change) in of(|change| change.old.is_some() && change.new.is_some() && change.old != change.new) {
-            touch(n)?;
-            self.root.exchange(&self.file(n, ""), change.path.as_ref())?;
+            let name = n.to_string();
+            touch(&name)?;
+            pass.exchange(&name, change.path.as_ref())?;
             self.require_old(n, change)?;
         }
-        let stats = self.changes.iter().map(|change| self.root.lstat(change.path.as_ref()));
+        let mut pass = self.root.pass(&self.place);
+        let stats = self.changes.iter().map(|change| pass.lstat(change.path.as_ref()));
         let stats = stats.collect::<exchange::Result<Vec<Option<Stat>>>>()?;
         let new = self.stage.join("index.new");
         index.write_changed(&self.changes, &stats, &new)?;
@@ -228,7 +243,8 @@ impl<'a> Follow<'a> {
 
     /// What came out must be the old blob, with no writer left on it.
     fn require_old(&self, n: usize, change: &Change) -> Result<()> {
-        if self.is_old(n, &self.file(n, ""), change)? {
+        if self.is_old(n, &n.to_string(), change)? {
+            self.is_settled.borrow_mut()[n] = true;
             return Ok(());
         }
         let path = &change.path;
@@ -367,21 +383,26 @@ impl<'a> Follow<'a> {
         if self.root.lstat(self.trial().as_ref())?.is_some_and(|stat| stat.is_file() && stat.size == 0) {
             self.root.take_away(self.trial().as_ref(), &self.stage.join("trial.out"))?;
         }
+        let is_whole = is_there(&self.stage.join("staged"));
         for entry in std::fs::read_dir(&self.stage).or_refuse(failed)? {
-            let entry = entry.or_refuse(failed)?;
-            let (file, name) = (entry.path(), entry.file_name());
-            let name = name.to_string_lossy();
-            let (number, kind) = name.split_once('.').unwrap_or((&name, ""));
-            let change = number.parse().ok().and_then(|n: usize| self.changes.get(n));
-            let n = number.parse().unwrap_or(usize::MAX);
-            if let Some(change) = change.filter(|_| kind != "part")
-                && !self.is_old(n, &file, change)?
-                && !self.is_just(&file, change.new)?
-            {
-                self.put_beside(&file, change)?;
-            } else {
-                std::fs::remove_file(&file).or_refuse(failed)?;
+            let name = entry.or_refuse(failed)?.file_name().to_string_lossy().into_owned();
+            if name == "staged" {
+                continue;
             }
+            let (number, _) = name.split_once('.').unwrap_or((&name, ""));
+            let n = number.parse().unwrap_or(usize::MAX);
+            let is_settled = || name == number && self.is_settled.borrow()[n];
+            if let Some(change) = self.changes.get(n).filter(|_| is_whole && !is_settled())
+                && !self.is_old(n, &name, change)?
+                && !self.is_just(&self.stage.join(&name), change.new)?
+            {
+                self.put_beside(&self.stage.join(&name), change)?;
+            } else {
+                self.place.remove(&name).or_refuse(failed)?;
+            }
+        }
+        if is_whole {
+            self.place.remove("staged").or_refuse(failed)?;
         }
         std::fs::remove_dir(&self.stage).or_refuse(failed)
     }
@@ -461,16 +482,17 @@ impl<'a> Follow<'a> {
 
     /// Whether a file of ours is the old one and nobody is writing it. The very file that the index vouched for, of the
     /// same size and time, need not be read.
-    fn is_old(&self, n: usize, file: &Path, change: &Change) -> Result<bool> {
+    fn is_old(&self, n: usize, name: &str, change: &Change) -> Result<bool> {
+        let file = || self.stage.join(name);
         let seen = self.seen.borrow().get(n).copied().flatten();
-        let now = Stat::of(file).or_refuse(|| format!("'{}' could not be looked at.", file.display()))?;
+        let now = self.place.lstat(name).or_refuse(|| format!("'{}' could not be looked at.", file().display()))?;
         let is_same = |seen: Stat, now: Stat| {
             (seen.dev, seen.ino, seen.mode, seen.size, seen.mtime) == (now.dev, now.ino, now.mode, now.size, now.mtime)
         };
         if seen.zip(now).is_some_and(|(seen, now)| is_same(seen, now)) {
-            return Ok(exchange::has_writer(file) != Some(true));
+            return Ok(self.place.has_writer(name) != Some(true));
         }
-        self.is_just(file, change.old)
+        self.is_just(&file(), change.old)
     }
 
     fn in_tree(&self, path: &BStr) -> Result<Option<Side>> {
