@@ -244,9 +244,8 @@ impl Repo {
             return Ok(None);
         }
         let Some(changes) = self.changes_on(route)? else { return Ok(None) };
-        let is_special = |change: &Change| {
-            change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path))
-        };
+        let is_special =
+            |change: &Change| change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path));
         let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
             changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
         };
@@ -258,13 +257,15 @@ impl Repo {
         if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes)? {
             return Ok(None);
         }
-        let has_attributes = |change: &Change| change.path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
+        let has_attributes =
+            |change: &Change| change.path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
         let leaves_alone = if !changes.iter().any(has_attributes) {
             self.attributes_leave_alone(&index.file, &changes)?
         } else if route.carried.is_none() {
             // git converts by the attributes that come with the files.
             let tree = self.commit(route.new)?.tree;
-            let after = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
+            let after =
+                self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
             self.attributes_leave_alone(&after, &changes)?
         } else {
             false

@@ -10,6 +10,7 @@ use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryMode;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Merges, with a handle that is used for nothing else: what they make stays in its memory.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl Merger {
         self.known.clear();
         let memory = self.repo.inner.objects.reset_object_memory().unwrap_or_default();
         // git's directory has what it has been told; it may be asked about other objects next.
-        Objects(memory.iter().map(|(id, (kind, bytes))| (*id, *kind, bytes.clone())).collect())
+        let objects = memory.iter().map(|(id, (kind, bytes))| (*id, (*kind, bytes.clone())));
+        Objects(Arc::new(objects.collect()))
     }
 
     /// Takes over what another one made.
@@ -69,8 +71,8 @@ impl Merger {
     /// Refused, if memory is not to be had.
     pub fn know(&self, objects: &Objects) -> Result<()> {
         use gix::objs::Write as _;
-        for (kind, bytes) in objects.0.iter().map(|(_, kind, bytes)| (*kind, bytes)) {
-            self.repo.inner.objects.write_buf(kind, bytes).or_refuse(|| "An object could not be kept.")?;
+        for (kind, bytes) in objects.0.values() {
+            self.repo.inner.objects.write_buf(*kind, bytes).or_refuse(|| "An object could not be kept.")?;
         }
         Ok(())
     }

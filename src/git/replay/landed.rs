@@ -1,8 +1,8 @@
 //! Which changes a base may have already: a patch id names paths, so that only commits which touch the very same paths
 //! can have equal ones. Those few are git's to compare.
 
-use crate::error::{Context, Result};
 use super::lacking::Bits;
+use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::ObjectId;
 use std::collections::HashMap;

@@ -20,10 +20,11 @@ use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use run::Run;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-/// Objects that are in no repository yet.
-#[derive(Debug, Default)]
-pub struct Objects(pub(in crate::git) Vec<(ObjectId, gix::objs::Kind, Vec<u8>)>);
+/// Objects that are in no repository yet; several may share them.
+#[derive(Debug, Default, Clone)]
+pub struct Objects(pub(in crate::git) Arc<HashMap<ObjectId, (gix::objs::Kind, Vec<u8>)>>);
 
 /// What became of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,8 +150,7 @@ impl Repo {
     pub fn store_objects(&self, objects: &Objects, tips: &[ObjectId]) -> Result<()> {
         use gix::objs::{Exists, Kind, Write};
         let failed = || "An object could not be written.";
-        let made: HashMap<&ObjectId, (Kind, &Vec<u8>)> =
-            objects.0.iter().map(|(id, kind, bytes)| (id, (*kind, bytes))).collect();
+        let made = &objects.0;
         let mut wanted: Vec<(ObjectId, bool)> = tips.iter().map(|id| (*id, false)).collect();
         let (mut order, mut seen) = (Vec::new(), HashSet::new());
         while let Some((id, is_complete)) = wanted.pop() {

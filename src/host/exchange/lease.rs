@@ -44,7 +44,7 @@ pub(super) fn has_writer(directory: BorrowedFd<'_>, name: &[u8]) -> Option<bool>
 #[cfg(not(target_os = "linux"))]
 pub(super) fn has_writer(directory: BorrowedFd<'_>, name: &[u8]) -> Option<bool> {
     use rustix::fs::{AtFlags, statat};
-    let is_link = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|stat| super::stat_of(&stat).is_symlink());
+    let is_link =
+        statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| super::stat_of(&stat).is_symlink());
     if is_link { Some(false) } else { None }
 }

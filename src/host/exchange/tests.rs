@@ -49,7 +49,9 @@ macro_rules! behaves {
                 assert!(error.is_taken(), "{error:?}");
                 assert_eq!(fs::read(tree.join("a")).unwrap(), b"new");
                 assert_eq!(fs::read(stage.join("2")).unwrap(), b"other");
-                assert!(root.put_new(system::At::path(&stage.join("2")), b("no/a"), &mut None).unwrap_err().is_missing());
+                assert!(
+                    root.put_new(system::At::path(&stage.join("2")), b("no/a"), &mut None).unwrap_err().is_missing()
+                );
             }
 
             #[test]
@@ -64,7 +66,9 @@ macro_rules! behaves {
                 assert_eq!(fs::read(stage.join("1")).unwrap(), b"old");
                 assert_eq!(fs::read_dir(&stage).unwrap().count(), 1);
 
-                assert!(root.exchange(system::At::path(&stage.join("1")), b("d/none"), &mut None).unwrap_err().is_missing());
+                assert!(
+                    root.exchange(system::At::path(&stage.join("1")), b("d/none"), &mut None).unwrap_err().is_missing()
+                );
                 assert_eq!(fs::read(stage.join("1")).unwrap(), b"old");
             }
 
@@ -77,8 +81,12 @@ macro_rules! behaves {
                 root.take_away(b("a"), system::At::path(&stage.join("out")), &mut None).unwrap();
                 assert_eq!(fs::read(stage.join("out")).unwrap(), b"1");
                 assert!(!tree.join("a").exists());
-                assert!(root.take_away(b("b"), system::At::path(&stage.join("out")), &mut None).unwrap_err().is_taken());
-                assert!(root.take_away(b("a"), system::At::path(&stage.join("out2")), &mut None).unwrap_err().is_missing());
+                assert!(
+                    root.take_away(b("b"), system::At::path(&stage.join("out")), &mut None).unwrap_err().is_taken()
+                );
+                assert!(
+                    root.take_away(b("a"), system::At::path(&stage.join("out2")), &mut None).unwrap_err().is_missing()
+                );
             }
 
             #[test]

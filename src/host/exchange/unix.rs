@@ -42,16 +42,30 @@ pub(super) fn lstat(path: &Path) -> io::Result<Stat> {
 }
 
 #[derive(Debug)]
-pub(super) struct Folder(OwnedFd);
+pub(super) struct Folder {
+    directory: OwnedFd,
+    last: std::cell::RefCell<Last>,
+}
 
 impl Folder {
     pub(super) fn open(path: &Path) -> io::Result<Folder> {
-        Ok(Folder(openat(CWD, path, DIRECTORY, Mode::empty())?))
+        let directory = openat(CWD, path, DIRECTORY, Mode::empty())?;
+        Ok(Folder { directory, last: std::cell::RefCell::new(None) })
     }
 
     pub(super) fn lstat(&self, rel: &BStr) -> io::Result<Stat> {
         let bytes: &[u8] = rel;
-        Ok(stat_of(&statat(&self.0, bytes, AtFlags::SYMLINK_NOFOLLOW)?))
+        let Some(slash) = bytes.iter().rposition(|byte| *byte == b'/') else {
+            return Ok(stat_of(&statat(&self.directory, bytes, AtFlags::SYMLINK_NOFOLLOW)?));
+        };
+        let (folder, name) = (&bytes[..slash], &bytes[slash + 1..]);
+        let mut last = self.last.borrow_mut();
+        let directory = match last.take() {
+            Some((known, directory)) if known == folder => directory,
+            _ => openat(&self.directory, folder, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?,
+        };
+        let (_, directory) = &*last.insert((folder.to_vec(), directory));
+        Ok(stat_of(&statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 }
 

@@ -23,13 +23,33 @@ pub(super) struct Stack<'a> {
     pub(super) options: &'a Options,
 }
 
+/// A session whose own commits have to be replayed before it is decided.
+pub(super) struct Undecided {
+    question: Question,
+    own: Vec<ObjectId>,
+    git_must: Option<&'static str>,
+}
+
+impl Undecided {
+    /// Onto what, and which commits, oldest first.
+    pub(super) fn replay(&self) -> (ObjectId, &[ObjectId]) {
+        (self.question.base_tip, &self.own)
+    }
+}
+
 impl Stack<'_> {
-    /// Decides about the `n`-th session; those it stands on are decided.
-    pub(super) fn decide(&self, replayer: &mut Replayer, sessions: &mut [Planned], n: usize) -> Result<()> {
+    /// Decides about the `n`-th session, as far as that can be told without its commits on their new place; those it
+    /// stands on are decided.
+    pub(super) fn decide(
+        &self,
+        replayer: &mut Replayer,
+        sessions: &mut [Planned],
+        n: usize,
+    ) -> Result<Option<Undecided>> {
         let (below, rest) = sessions.split_at_mut(n);
-        let Some(planned) = rest.first_mut() else { return Ok(()) };
-        let Some(own) = &self.chains[n] else { return Ok(()) };
-        let (Some(mut question), Some(tip)) = (question(planned), planned.tip.clone()) else { return Ok(()) };
+        let Some(planned) = rest.first_mut() else { return Ok(None) };
+        let Some(own) = &self.chains[n] else { return Ok(None) };
+        let (Some(mut question), Some(tip)) = (question(planned), planned.tip.clone()) else { return Ok(None) };
         let parent = planned.parent.and_then(|at| below.get(at));
         let mut parent_moves = false;
         if let Some(parent) = parent {
@@ -42,18 +62,18 @@ impl Stack<'_> {
                     let sentence = format!("It stands on '{name}', which could not move.");
                     planned.row.obstacle =
                         Some(Obstacle::new(Reason::Parent, sentence, format!("git session sync {name}")));
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
         let is_current =
             matches!(own, Own::UpToDate | Own::Chain { is_current: true, .. } | Own::Mixed { is_current: true });
         if is_current && !parent_moves {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(obstacle) = self.obstacle(replayer.repo(), planned, &tip, question.tip)? {
             skip(&mut planned.row, obstacle);
-            return Ok(());
+            return Ok(None);
         }
         if let Some(worktree) = &planned.worktree {
             planned.leaves_hooks_out = look::hooks_left_out(replayer.repo(), worktree);
@@ -73,7 +93,7 @@ impl Stack<'_> {
                 None => {
                     planned.row.outcome = Outcome::Rebased;
                     planned.row.onto = None;
-                    return by_git(planned, "what it stands on is rebased by git");
+                    return by_git(planned, "what it stands on is rebased by git").map(|()| None);
                 }
             }
         }
@@ -82,7 +102,7 @@ impl Stack<'_> {
                 .hint(format!("`git session set {} --base <branch>` gives it another base.", planned.session.name)));
         }
         if self.options.merge && *own != Own::Behind {
-            return self.merge(replayer.repo(), planned, question, git_must);
+            return self.merge(replayer.repo(), planned, question, git_must).map(|()| None);
         }
         let (own, landed) = match own {
             Own::Behind => (Vec::new(), 0),
@@ -99,7 +119,7 @@ impl Stack<'_> {
             if self.options.rebase_merges {
                 planned.row.outcome = Outcome::Rebased;
                 planned.row.replayed = own.len();
-                return by_git(planned, "there are merges among its commits");
+                return by_git(planned, "there are merges among its commits").map(|()| None);
             }
             skip(
                 &mut planned.row,
@@ -109,21 +129,20 @@ impl Stack<'_> {
                     format!("{} --rebase-merges", self.options.again(&planned.session.name)),
                 ),
             );
-            return Ok(());
+            return Ok(None);
         }
-        let replayed = replayer.replay(self.identity, question.base_tip, &own)?;
-        self.settle(replayer, planned, question, replayed, git_must)
+        Ok(Some(Undecided { question, own, git_must }))
     }
 
-    /// What the replay came to.
-    fn settle(
+    /// Decides about a session by what the replay came to.
+    pub(super) fn settle(
         &self,
         replayer: &mut Replayer,
         planned: &mut Planned,
-        question: Question,
+        undecided: &Undecided,
         replayed: Replayed,
-        git_must: Option<&'static str>,
     ) -> Result<()> {
+        let Undecided { question, git_must, .. } = *undecided;
         let row = &mut planned.row;
         let (to, rewritten, inexact) = match replayed {
             Replayed::Conflict { commit, files, .. } => {

@@ -6,8 +6,10 @@ use super::look;
 use super::{Action, Group, Obstacle, Options, Outcome, Planned, Reason, Row, SyncPlan};
 use crate::error::{Error, Result};
 use crate::git::Repo;
+use crate::git::config::Identity;
 use crate::git::replay::{Alike, Landed, Own, Question, Replayer, Wanted};
 use crate::ops::base::{self, Tip};
+use crate::ops::workers::each;
 use crate::ops::{Context, scope};
 use crate::session::ObjectId;
 use crate::store::snapshot::BaseNow;
@@ -54,17 +56,55 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Syn
         Ok(group.sessions.iter_mut().map(|planned| look_at(replayer.repo(), planned)).collect::<Vec<Chain>>())
     })?;
     let landed = landed(&ctx.repo, &mut replayers, &groups, &chains)?;
-    for_each_group(&mut replayers, &mut groups, |replayer, at, group| {
-        let stack = Stack { chains: &chains[at], landed: &landed, identity: &identity, options };
-        for n in 0..group.sessions.len() {
-            if let Err(error) = stack.decide(replayer, &mut group.sessions, n) {
-                stack.give_to_git_or_fail(replayer.repo(), &mut group.sessions[n], n, &error);
-            }
-        }
-        group.objects = replayer.take_objects();
-        Ok(())
+    let mut shares: Vec<Vec<(&[Chain], &mut Group)>> = (0..workers).map(|_| Vec::new()).collect();
+    for (at, group) in groups.iter_mut().enumerate() {
+        shares[at % workers].push((chains[at].as_slice(), group));
+    }
+    each(&mut replayers, &mut shares, |replayer, _, share| {
+        decide_all(replayer, share, &identity, |chains| Stack {
+            chains,
+            landed: &landed,
+            identity: &identity,
+            options,
+        });
     })?;
     Ok(SyncPlan { groups, options: options.clone() })
+}
+
+/// Decides about all sessions of several groups: what git has to be asked for the first of each it is asked at once, then
+/// for the second of each.
+fn decide_all<'a>(
+    replayer: &mut Replayer,
+    groups: &mut [(&'a [Chain], &mut Group)],
+    identity: &Identity,
+    stack: impl Fn(&'a [Chain]) -> Stack<'a>,
+) {
+    let deepest = groups.iter().map(|(_, group)| group.sessions.len()).max().unwrap_or(0);
+    for n in 0..deepest {
+        let mut undecided = Vec::new();
+        for (at, (chains, group)) in groups.iter_mut().enumerate().filter(|(_, (_, group))| group.sessions.len() > n) {
+            let stack = stack(chains);
+            match stack.decide(replayer, &mut group.sessions, n) {
+                Ok(None) => {}
+                Ok(Some(session)) => undecided.push((at, session)),
+                Err(error) => stack.give_to_git_or_fail(replayer.repo(), &mut group.sessions[n], n, &error),
+            }
+        }
+        let asked: Vec<(ObjectId, &[ObjectId])> = undecided.iter().map(|(_, session)| session.replay()).collect();
+        let replayed = replayer.replay_all(identity, &asked);
+        for ((at, session), replayed) in undecided.iter().zip(replayed) {
+            let (chains, group) = &mut groups[*at];
+            let stack = stack(chains);
+            let planned = &mut group.sessions[n];
+            if let Err(error) = replayed.and_then(|replayed| stack.settle(replayer, planned, session, replayed)) {
+                stack.give_to_git_or_fail(replayer.repo(), planned, n, &error);
+            }
+        }
+    }
+    let objects = replayer.take_objects();
+    for (_, group) in groups {
+        group.objects = objects.clone();
+    }
 }
 
 /// How a session's own commits lie, as far as that can be told without its parent's new place; none where it is settled.
