@@ -140,6 +140,37 @@ fn where_bytes_are_converted_git_writes_the_files() {
 }
 
 #[test]
+fn attributes_that_come_along_convert_what_comes_with_them() {
+    let files = [".gitattributes", "d0/.gitattributes"];
+    let kinds = [
+        ("*.sh text\n*.png -diff\n", false),
+        ("*.txt diff=text whitespace=-trailing-space\n", false),
+        ("*.txt ident\n", true),
+        ("*.txt text eol=crlf\n", true),
+    ];
+    for (file, (attributes, converts)) in files.into_iter().cycle().zip(kinds) {
+        let r = base();
+        r.git("session create one").ok();
+        r.git("worktree add -q --detach ../git-does-it").ok();
+        let s = r.session("one");
+        work(&s, 0);
+        s.file(file, attributes).file("d0/f0.txt", "$Id$ changed\n").commit("attributes and files");
+        let (traced, trace) = traced(&r);
+        traced.git("session finish one --merge").ok();
+        assert_eq!(is_by_git(&trace), converts, "{file}: {attributes:?}");
+        is_whole(&r);
+        let theirs = r.path("../git-does-it");
+        r.git_args(["-C", &theirs.to_string_lossy(), "checkout", "-q", "--detach", "main"]).ok();
+        for path in r.git("ls-files").ok().text().lines() {
+            let read =
+                |place: &Path| if place.is_symlink() { Vec::new() } else { std::fs::read(place).expect("is there") };
+            assert_eq!(read(&r.path(path)), read(&theirs.join(path)), "{path} with {attributes:?} in {file}");
+        }
+        r.git_args(["worktree", "remove", "--force", &theirs.to_string_lossy()]).ok();
+    }
+}
+
+#[test]
 fn a_file_that_becomes_a_folder_is_left_to_git() {
     let r = base();
     r.git("session create one").ok();

@@ -172,3 +172,75 @@ impl Walk<'_> {
         Ok(((u32::MAX, date), parents))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::git::Repo;
+    use crate::host::process::Command;
+    use crate::session::ObjectId;
+    use std::collections::HashSet;
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    fn git(place: &Path, args: &[&str]) -> Command {
+        Command::new("git").current_dir(place).args(args.iter().copied())
+    }
+
+    /// A history of `count` commits, each on one or two of those before it, with dates that mislead where `is_skewed`.
+    fn history(place: &Path, count: usize, seed: u64, is_skewed: bool) {
+        let mut state = seed;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).expect("31 bits") % below
+        };
+        let mut stream = String::new();
+        for n in 1..=count {
+            let date = if is_skewed { 1_000_000 + random(1_000) } else { 1_000_000 + n };
+            let _ = writeln!(stream, "commit refs/heads/c{n}\nmark :{n}\ncommitter A <a@x> {date} +0000\ndata 1\nx");
+            let nearest = |back: usize| n - 1 - back.min(n - 2);
+            if n > 1 {
+                let first = nearest(random(4));
+                let _ = writeln!(stream, "from :{first}");
+                if random(3) == 0 && n > 3 {
+                    let second = nearest(random(12));
+                    if second != first {
+                        let _ = writeln!(stream, "merge :{second}");
+                    }
+                }
+            }
+            stream.push('\n');
+        }
+        git(place, &["init", "-q", "."]).run_ok().expect("can be made");
+        git(place, &["fast-import", "--quiet"]).input(stream).run_ok().expect("is a stream");
+    }
+
+    #[test]
+    fn what_is_lacked_is_what_git_lists() {
+        for seed in 0..12 {
+            let place = tempfile::tempdir().expect("can be made");
+            let place = place.path();
+            let is_skewed = seed % 3 == 0;
+            history(place, 80, seed, is_skewed);
+            let has_graph = seed % 2 == 0;
+            if has_graph {
+                git(place, &["commit-graph", "write", "--reachable"]).run_ok().expect("can be written");
+            }
+            let repo = Repo::discover(place).expect("is one");
+            let id = |n: usize| repo.ref_id(&format!("refs/heads/c{n}")).expect("readable").expect("is there");
+            let tip = id(80);
+            let partings: Vec<ObjectId> = [1, 7, 30, 33, 60, 79].into_iter().map(id).collect();
+            let lacked = repo.lacked_by(tip, &partings).expect("can be read");
+            for (n, parting) in partings.iter().enumerate() {
+                let listed = git(place, &["rev-list", "--no-merges", &tip.to_string(), &format!("^{parting}")]);
+                let output = listed.run_ok().expect("can be listed");
+                let listed: HashSet<String> = output.text().lines().map(str::to_owned).collect();
+                let found: HashSet<String> =
+                    lacked.iter().filter(|(_, by)| by.contains(n)).map(|(id, _)| id.to_string()).collect();
+                assert!(found.is_superset(&listed), "seed {seed}: something is left out");
+                if has_graph || !is_skewed {
+                    assert_eq!(found, listed, "seed {seed}");
+                }
+            }
+        }
+    }
+}
