@@ -32,6 +32,8 @@ enum Verb {
     Sync(commands::sync::Args),
     /// What collides: each session with its base, and every pair of them, uncommitted work included
     Conflicts(commands::conflicts::Args),
+    /// Which to merge first, found out by merging in memory; who cannot, and why
+    Order(commands::order::Args),
     /// Let go of sessions that are merged, orphaned or stale, and of what has expired
     #[command(visible_alias = "clean")]
     Cleanup(commands::cleanup::Args),
@@ -112,6 +114,7 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Finish(args) => commands::finish::run(stage, args),
         Verb::Sync(args) => commands::sync::run(stage, args),
         Verb::Conflicts(args) => commands::conflicts::run(stage, args),
+        Verb::Order(args) => commands::order::run(stage, args),
         Verb::Cleanup(args) => commands::cleanup::run(stage, args),
         Verb::Restore(args) => commands::restore::run(stage, args),
         Verb::Undo(args) => commands::undo::run(stage, args),

@@ -16,6 +16,7 @@ pub mod list;
 pub mod log;
 pub mod manual;
 pub mod move_;
+pub mod order;
 pub mod path;
 pub mod rename;
 pub mod restore;

@@ -15,6 +15,7 @@ pub mod env;
 pub mod finish;
 pub mod journal;
 pub mod list;
+pub mod order;
 pub mod phase;
 pub mod ports;
 pub mod relocate;

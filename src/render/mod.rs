@@ -13,6 +13,7 @@ pub mod json;
 pub mod list;
 pub mod log;
 pub mod manual;
+pub mod order;
 pub mod paint;
 pub mod progress;
 pub mod relocate;

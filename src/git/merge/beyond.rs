@@ -16,6 +16,15 @@ pub struct Beyond {
 }
 
 impl Repo {
+    /// The merge bases of two commits, the one first that `git merge-base` names.
+    ///
+    /// # Errors
+    /// Refused, if history cannot be read.
+    pub fn merge_bases(&self, a: ObjectId, b: ObjectId) -> Result<Vec<ObjectId>> {
+        let bases = self.inner.merge_bases_many(a, &[b]).or_refuse(|| "History could not be read.")?;
+        Ok(bases.into_iter().map(gix::Id::detach).collect())
+    }
+
     /// How `tip` lies to `trunk`, both commits.
     ///
     /// # Errors

@@ -8,10 +8,12 @@ pub mod lines;
 mod merger;
 mod oracle;
 mod pick;
+mod train;
 
 pub use beyond::Beyond;
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
+pub use train::{Joined, Standing, Trains};
 pub use oracle::{Stages, Verdict};
 
 use crate::error::{Context, Result};

@@ -220,6 +220,18 @@ impl<'a> Lines<'a> {
 }
 
 impl Clash {
+    /// A file that collides, and nothing more is known of it.
+    pub fn of_path(path: BString) -> Clash {
+        Clash::new(path, Severity::Conflict)
+    }
+
+    /// The same, seen from the other side.
+    pub fn turned(mut self) -> Clash {
+        std::mem::swap(&mut self.a, &mut self.b);
+        self.excerpts.iter_mut().for_each(|excerpt| std::mem::swap(&mut excerpt.a, &mut excerpt.b));
+        self
+    }
+
     pub(super) fn new(path: BString, severity: Severity) -> Clash {
         Clash {
             path,

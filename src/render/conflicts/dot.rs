@@ -62,7 +62,7 @@ fn edge(a: &str, b: &str, severity: Severity, files: &[Clash]) -> String {
 }
 
 /// A quoted string, in which graphviz sees neither its end nor an escape of its own.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let text = harmless(text).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{text}\"")
 }

@@ -70,6 +70,11 @@ fn pair(pair: &Pair) -> Value {
     entry
 }
 
+/// A file in which two meet; `sides` are the names of both sides' lines.
+pub fn file(file: &Clash, sides: [&str; 2]) -> Value {
+    clash(file, sides[0], sides[1])
+}
+
 fn clash(file: &Clash, first: &str, second: &str) -> Value {
     let mut entry = json!({ "path": bytes_path(&file.path), "severity": file.severity.as_str() });
     if let Some(kind) = file.kind {

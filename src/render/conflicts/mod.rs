@@ -9,12 +9,12 @@ mod patch;
 mod table;
 mod words;
 
-pub use dot::dot;
+pub use dot::{dot, quoted as dot_quoted};
 pub use github::github;
-pub use json::json;
+pub use json::{file as file_json, json};
 pub use markdown::markdown;
 pub use matrix::matrix;
-pub use table::{is_well, summary, table};
+pub use table::{is_well, lines_of_file, summary, table};
 
 use crate::ops::conflicts::{LineRange, Severity, Why};
 use crate::render::Paint;

@@ -224,6 +224,14 @@ impl Table<'_> {
     }
 }
 
+/// A file that collides, with the lines of both sides, as the table of `conflicts` shows it.
+pub fn lines_of_file(file: &Clash, indent: usize, view: View) -> String {
+    let narrower = View { width: view.width.saturating_sub(indent.saturating_sub(INDENT)), ..view };
+    let report = Report::default();
+    let text = Table { report: &report, view: narrower, name_width: 0 }.file(file);
+    text.lines().map(|line| format!("{:1$}{line}\n", "", indent.saturating_sub(INDENT))).collect()
+}
+
 fn names_of(files: &[Clash]) -> Vec<String> {
     files.iter().map(|file| harmless(&file.path.to_string())).collect()
 }

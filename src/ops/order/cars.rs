@@ -1,0 +1,312 @@
+//! Who may take part: sessions, or plain branches, what each needs, and what already speaks against it.
+
+use super::{Kind, Options, Reason, Trunk, readiness};
+use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::ops::base::{self, Tip};
+use crate::ops::{Context, scope};
+use crate::session::{Name, ObjectId, State};
+use crate::store::snapshot::BaseNow;
+use crate::store::{Loaded, Snapshot, done};
+use std::collections::{HashMap, HashSet};
+
+/// One branch that is to be merged.
+#[derive(Debug)]
+pub(super) struct Car {
+    pub(super) name: String,
+    /// Its base, as people call it.
+    pub(super) base: String,
+    pub(super) trunk: usize,
+    pub(super) tip: Option<ObjectId>,
+    pub(super) fork: Option<ObjectId>,
+    pub(super) priority: i64,
+    pub(super) created: Option<String>,
+    /// The places of those that go in before it.
+    pub(super) needs: Vec<usize>,
+    /// Those of them that it is stacked on.
+    pub(super) parent: Option<usize>,
+    /// What speaks against it.
+    pub(super) reasons: Vec<Reason>,
+    /// What is worth saying of its readiness.
+    pub(super) remark: Option<String>,
+    /// The trunk has its work.
+    pub(super) is_done: bool,
+}
+
+impl Car {
+    /// Whether it has ever had commits of its own.
+    pub(super) fn is_begun(&self) -> bool {
+        self.fork.is_none() || self.tip != self.fork
+    }
+}
+
+/// All of them, by name, and where they are to go.
+#[derive(Debug, Default)]
+pub(super) struct Cars {
+    pub(super) cars: Vec<Car>,
+    pub(super) trunks: Vec<Trunk>,
+    pub(super) warnings: Vec<String>,
+}
+
+pub(super) fn gather(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Cars> {
+    if options.branches.is_empty() { sessions(ctx, snapshot, options) } else { branches(ctx, snapshot, options) }
+}
+
+fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Cars> {
+    let chosen = scope::many(ctx, snapshot, &options.names)?;
+    let place: HashMap<&Name, usize> = chosen.iter().enumerate().map(|(at, loaded)| (&loaded.name, at)).collect();
+    let mut all = Cars::default();
+    for entry in snapshot.sessions.iter().filter(|_| options.names.is_empty()) {
+        if let Err(error) = &entry.loaded {
+            all.warnings.push(format!("{}: {}", entry.name, error.one_line()));
+        }
+    }
+    let mut trunks = Trunks::default();
+    for loaded in &chosen {
+        let (below, trunk) = stack_of(ctx, snapshot, loaded);
+        let base_now = snapshot.base_ref(&ctx.repo, &loaded.record);
+        let tip = trunks.tip(&ctx.repo, &trunk)?;
+        let mut car = Car {
+            name: loaded.name.to_string(),
+            base: base_now.short().to_owned(),
+            trunk: trunks.place(&trunk, tip.as_ref(), &mut all.trunks),
+            tip: ctx.repo.ref_id(&loaded.record.branch)?,
+            fork: loaded.record.base.fork(),
+            priority: loaded.record.priority.unwrap_or_default().0,
+            created: loaded.record.created.clone(),
+            needs: Vec::new(),
+            parent: None,
+            reasons: Vec::new(),
+            remark: None,
+            is_done: false,
+        };
+        if car.tip.is_none() {
+            car.reasons.push(Reason::new(
+                Kind::Broken,
+                format!("its branch '{}' is not here", loaded.record.branch_short()),
+                format!("git session show {}", loaded.name),
+            ));
+        } else if tip.is_none() {
+            car.reasons.push(Reason::new(
+                Kind::Broken,
+                format!("its base '{}' is gone", trunk.short()),
+                format!("git session set {} --base <branch>", loaded.name),
+            ));
+        }
+        if let Some(parent) = below.first() {
+            car.parent = place.get(&parent.name).copied();
+            need(ctx, &mut car, loaded, Need::Live(parent), &place)?;
+        }
+        for id in &loaded.record.depends_on {
+            let Ok(id) = ObjectId::from_hex(id.as_bytes()) else { continue };
+            let needed = match snapshot.by_id(id) {
+                Some(live) => Need::Live(live),
+                None => done::find(&ctx.repo, id)?.map_or(Need::Unknown(id), |ended| Need::Ended(Box::new(ended))),
+            };
+            need(ctx, &mut car, loaded, needed, &place)?;
+        }
+        car.needs.sort_unstable();
+        car.needs.dedup();
+        all.cars.push(car);
+    }
+    if !options.all {
+        readiness::check(ctx, snapshot, &chosen, &mut all.cars)?;
+    }
+    across_trunks(&mut all.cars);
+    circles(&mut all.cars);
+    Ok(all)
+}
+
+/// What a session has to wait for.
+enum Need<'a> {
+    Live(&'a Loaded),
+    Ended(Box<Loaded>),
+    Unknown(ObjectId),
+}
+
+/// Notes that a session needs another one, unless that is merged.
+fn need(ctx: &Context, car: &mut Car, loaded: &Loaded, need: Need<'_>, place: &HashMap<&Name, usize>) -> Result<()> {
+    let name = &loaded.name;
+    let (with, sentence, remedy) = match need {
+        Need::Live(other) => {
+            if let Some(at) = place.get(&other.name) {
+                car.needs.push(*at);
+                return Ok(());
+            }
+            if other.record.state == State::Merged || is_in(&ctx.repo, other)? {
+                return Ok(());
+            }
+            let sentence = format!("it needs '{}', which is not merged", other.name);
+            (Some(other.name.to_string()), sentence, format!("git session order {} {name}", other.name))
+        }
+        Need::Ended(ended) if ended.record.state == State::Merged => return Ok(()),
+        Need::Ended(ended) => (
+            Some(ended.name.to_string()),
+            format!("it needs '{}', which ended as {}", ended.name, ended.record.state),
+            format!("git session set {name} --depends-on ''"),
+        ),
+        Need::Unknown(id) => (
+            None,
+            format!("it needs the session {}, which is not known here", ctx.repo.short(id)),
+            format!("git session set {name} --depends-on ''"),
+        ),
+    };
+    let mut reason = Reason::new(Kind::DependsOn, sentence, remedy);
+    reason.with.extend(with);
+    car.reasons.push(reason);
+    Ok(())
+}
+
+/// Whether the base has the work of a session that has some.
+fn is_in(repo: &Repo, other: &Loaded) -> Result<bool> {
+    let Some(tip) = repo.ref_id(&other.record.branch)? else { return Ok(false) };
+    let Some(base) = repo.ref_id(&other.record.base.reference)? else { return Ok(false) };
+    Ok(Some(tip) != other.record.base.fork() && repo.is_ancestor(tip, base)?)
+}
+
+/// The live sessions that one stands on, nearest first, and the branch at the bottom.
+fn stack_of<'a>(ctx: &Context, snapshot: &'a Snapshot, loaded: &Loaded) -> (Vec<&'a Loaded>, BaseNow) {
+    let mut below: Vec<&Loaded> = Vec::new();
+    let mut base = snapshot.base_ref(&ctx.repo, &loaded.record);
+    while let Some(parent) = base.parent.clone().and_then(|name| snapshot.require(&name).ok()) {
+        if below.iter().any(|seen| seen.name == parent.name) {
+            break;
+        }
+        below.push(parent);
+        base = snapshot.base_ref(&ctx.repo, &parent.record);
+    }
+    (below, base)
+}
+
+/// What goes elsewhere cannot be waited for here.
+fn across_trunks(cars: &mut [Car]) {
+    for at in 0..cars.len() {
+        let elsewhere: Vec<usize> =
+            cars[at].needs.iter().copied().filter(|need| cars[*need].trunk != cars[at].trunk).collect();
+        for need in elsewhere {
+            let other = cars[need].name.clone();
+            let sentence = format!("it needs '{other}', which goes into '{}'", cars[need].base);
+            let mut reason = Reason::new(Kind::DependsOn, sentence, format!("git session order {other}"));
+            reason.with.push(other);
+            cars[at].needs.retain(|known| *known != need);
+            cars[at].reasons.push(reason);
+        }
+    }
+}
+
+/// Whoever needs itself in the end is named with all of its circle.
+fn circles(cars: &mut [Car]) {
+    let reach: Vec<HashSet<usize>> = (0..cars.len())
+        .map(|at| {
+            let (mut seen, mut waiting) = (HashSet::new(), cars[at].needs.clone());
+            while let Some(need) = waiting.pop() {
+                if seen.insert(need) {
+                    waiting.extend(&cars[need].needs);
+                }
+            }
+            seen
+        })
+        .collect();
+    for at in (0..cars.len()).filter(|at| reach[*at].contains(at)) {
+        let circle: Vec<usize> = (0..cars.len()).filter(|other| reach[at].contains(other) && reach[*other].contains(&at)).collect();
+        let with: Vec<String> = circle.iter().filter(|other| **other != at).map(|other| cars[*other].name.clone()).collect();
+        let sentence = match with.as_slice() {
+            [] => "it needs itself".to_owned(),
+            others => format!("it and {} need each other", listed(others)),
+        };
+        let remedy = format!("git session set {} --depends-on ''", cars[at].name);
+        cars[at].reasons.push(Reason { with, ..Reason::new(Kind::Cycle, sentence, remedy) });
+    }
+    let in_circle: Vec<bool> = reach.iter().enumerate().map(|(at, reach)| reach.contains(&at)).collect();
+    for at in (0..cars.len()).filter(|at| in_circle[*at]) {
+        cars[at].needs.clear();
+        cars[at].parent = None;
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`, in quotes.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("'{one}'"),
+        [rest @ .., last] => {
+            let rest: Vec<String> = rest.iter().map(|name| format!("'{name}'")).collect();
+            format!("{} and '{last}'", rest.join(", "))
+        }
+    }
+}
+
+fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Cars> {
+    let (from, id) = match &options.base {
+        Some(text) => ctx.repo.resolve_commit(text)?.map(|id| (text.clone(), id)).ok_or_else(|| base::unknown(text))?,
+        None => {
+            let chosen = base::default(ctx, snapshot)?;
+            (chosen.tip.from, chosen.tip.id)
+        }
+    };
+    let short = base::short_name(&from).to_owned();
+    let trunk = Trunk { name: short.clone(), tip: Some(id), is_exact: true, size: 0, bound: 0, tree: None };
+    let mut all = Cars { trunks: vec![trunk], ..Cars::default() };
+    let mut seen = HashSet::new();
+    for pattern in &options.branches {
+        let mut has_any = false;
+        let local = ctx.repo.refs_below("refs/heads/")?;
+        for (reference, target) in local.into_iter().chain(ctx.repo.refs_below("refs/remotes/")?) {
+            let Some(tip) = target.object() else { continue };
+            let name = base::short_name(&reference);
+            if !(crate::ops::glob_matches(pattern, name) || reference == *pattern) || name.ends_with("/HEAD") {
+                continue;
+            }
+            has_any = true;
+            if name == short || reference == from || !seen.insert(reference.clone()) {
+                continue;
+            }
+            all.cars.push(Car {
+                name: name.to_owned(),
+                base: short.clone(),
+                trunk: 0,
+                tip: Some(tip),
+                fork: None,
+                priority: 0,
+                created: None,
+                needs: Vec::new(),
+                parent: None,
+                reasons: Vec::new(),
+                remark: None,
+            is_done: false,
+            });
+        }
+        if !has_any {
+            return Err(Error::refused(format!("There is no branch '{pattern}'."))
+                .hint("`git branch --all` shows the branches; a glob wants quotes: 'origin/feature/*'."));
+        }
+    }
+    all.cars.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+/// The trunks met so far, and where bases stand.
+#[derive(Default)]
+struct Trunks {
+    places: HashMap<String, usize>,
+    tips: HashMap<BaseNow, Option<Tip>>,
+}
+
+impl Trunks {
+    fn tip(&mut self, repo: &Repo, base: &BaseNow) -> Result<Option<Tip>> {
+        if let Some(tip) = self.tips.get(base) {
+            return Ok(tip.clone());
+        }
+        let tip = base::tip(repo, base)?;
+        self.tips.insert(base.clone(), tip.clone());
+        Ok(tip)
+    }
+
+    fn place(&mut self, base: &BaseNow, tip: Option<&Tip>, trunks: &mut Vec<Trunk>) -> usize {
+        *self.places.entry(base.reference.clone()).or_insert_with(|| {
+            let name = tip.map_or_else(|| base.short().to_owned(), |tip| tip.from.clone());
+            trunks.push(Trunk { name, tip: tip.map(|tip| tip.id), is_exact: true, size: 0, bound: 0, tree: None });
+            trunks.len() - 1
+        })
+    }
+}

@@ -1,0 +1,368 @@
+//! The sequence, really merged in memory: what fails teaches which sets cannot be had together, until nothing fails.
+
+use super::cars::Car;
+use super::choose::{Problem, choose};
+use crate::error::Result;
+use crate::git::merge::{Footprint, Joined, Merger, Stages, Standing, Trains};
+use crate::session::{BString, ObjectId};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+/// How often it is tried anew after a sequence failed.
+const ROUNDS: usize = 50;
+
+/// Cars that cannot all go in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Collision {
+    /// Their places; of one: it collides with the trunk.
+    pub(super) cars: Vec<usize>,
+    /// What the merge that stopped stopped at.
+    pub(super) stages: Vec<Stages>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Sequence {
+    /// The places of those that go in, in that order.
+    pub(super) order: Vec<usize>,
+    /// No sequence has more.
+    pub(super) bound: usize,
+    pub(super) collisions: Vec<Collision>,
+    /// Those that could not be merged at all, and why.
+    pub(super) failed: Vec<(usize, String)>,
+    /// How many commits and files each brings.
+    pub(super) sizes: HashMap<usize, (usize, usize)>,
+    /// The tree that comes of it.
+    pub(super) tree: Option<ObjectId>,
+}
+
+/// One trunk's cars, and what is known of them.
+pub(super) struct Yard<'a> {
+    trains: Trains<'a>,
+    cars: &'a [Car],
+    start: Standing,
+    /// Each merged alone, those that it needs before it.
+    alone: HashMap<usize, Standing>,
+    footprints: HashMap<usize, Footprint>,
+    /// First and second: the other way round it stops.
+    before: BTreeSet<(usize, usize)>,
+    result: Sequence,
+}
+
+impl<'a> Yard<'a> {
+    /// With the commit `trunk` as where they go.
+    pub(super) fn new(engine: &'a mut Merger, cars: &'a [Car], trunk: ObjectId) -> Result<Yard<'a>> {
+        let trains = Trains::from(engine, trunk);
+        let start = trains.start()?;
+        Ok(Yard {
+            trains,
+            cars,
+            start,
+            alone: HashMap::new(),
+            footprints: HashMap::new(),
+            before: BTreeSet::new(),
+            result: Sequence::default(),
+        })
+    }
+
+    /// The largest number of `able` that goes in cleanly one after another, as far as can be found out.
+    pub(super) fn run(mut self, able: &[usize]) -> Result<Sequence> {
+        let mut able = able.to_vec();
+        self.merge_alone(&mut able)?;
+        self.merge_pairs(&able)?;
+        let mut best: Vec<usize> = Vec::new();
+        let mut has_best = false;
+        for _ in 0..ROUNDS {
+            let problem = self.problem(&able);
+            let choice = choose(&problem);
+            let chosen: Vec<usize> = choice.taken.iter().map(|n| able[*n]).collect();
+            let order = self.in_order(&chosen);
+            let known = self.result.collisions.len() + self.before.len();
+            let went_in = self.try_out(&order)?;
+            self.result.bound = choice.bound;
+            if !has_best || went_in.len() > best.len() {
+                (best, has_best) = (went_in.clone(), true);
+            }
+            let is_stuck = self.result.collisions.len() + self.before.len() == known;
+            if went_in.len() == order.len() || best.len() >= choice.bound || is_stuck {
+                break;
+            }
+        }
+        self.result.tree = self.fold(&best)?.ok().map(|standing| standing.tree);
+        self.result.order = best;
+        Ok(self.result)
+    }
+
+    /// Each by itself, after those that it needs; who cannot even do that is out.
+    fn merge_alone(&mut self, able: &mut Vec<usize>) -> Result<()> {
+        let mut waiting: Vec<usize> = able.clone();
+        let mut out: BTreeSet<usize> = BTreeSet::new();
+        while !waiting.is_empty() {
+            let is_known = |yard: &Self, out: &BTreeSet<usize>, n: usize| {
+                yard.alone.contains_key(&n) || out.contains(&n)
+            };
+            let (now, later): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|n| {
+                self.cars[**n].needs.iter().all(|need| !able.contains(need) || is_known(self, &out, *need))
+            });
+            if now.is_empty() {
+                break;
+            }
+            waiting = later;
+            let mut asked: Vec<(usize, Standing, ObjectId)> = Vec::new();
+            for n in now {
+                let needs: Vec<usize> = self.needs_of(n).into_iter().filter(|need| *need != n).collect();
+                // The error of those it needs is not its own.
+                if needs.iter().any(|need| out.contains(need)) {
+                    out.insert(n);
+                    continue;
+                }
+                let Some(tip) = self.cars[n].tip else { continue };
+                match self.fold(&needs)? {
+                    Ok(standing) => asked.push((n, standing, tip)),
+                    Err(_) => drop(out.insert(n)),
+                }
+            }
+            let questions: Vec<(&Standing, ObjectId)> = asked.iter().map(|(_, at, tip)| (at, *tip)).collect();
+            let answers = self.trains.join_all(&questions);
+            for ((n, before, tip), answer) in asked.iter().zip(answers) {
+                match answer {
+                    Ok(Joined::Merged(standing)) => {
+                        let footprint = self.trains.repo().footprint(self.start.tree, standing.tree)?;
+                        let own = self.trains.repo().footprint(before.tree, standing.tree)?;
+                        let commits = self.trains.beyond(*tip)?.commits.len();
+                        self.result.sizes.insert(*n, (commits, own.paths.len()));
+                        self.footprints.insert(*n, footprint);
+                        self.alone.insert(*n, standing);
+                    }
+                    // What it needs has all of it.
+                    Ok(Joined::Already) => {
+                        self.result.sizes.insert(*n, (0, 0));
+                        self.footprints.insert(*n, Footprint::default());
+                        self.alone.insert(*n, before.clone());
+                    }
+                    Ok(Joined::Conflict(stages)) => {
+                        out.insert(*n);
+                        let mut cars: Vec<usize> = self.needs_of(*n);
+                        if cars.len() > 1 && self.fold(&[*n])?.is_err() {
+                            cars = vec![*n];
+                        }
+                        self.result.collisions.push(Collision { cars, stages });
+                    }
+                    Err(error) => {
+                        out.insert(*n);
+                        self.result.failed.push((*n, error.one_line()));
+                    }
+                }
+            }
+        }
+        able.retain(|n| self.alone.contains_key(n));
+        Ok(())
+    }
+
+    /// Those one after another: where it comes to, or which of them stops, and at what.
+    fn fold(&mut self, order: &[usize]) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
+        let tips: Vec<ObjectId> = order.iter().filter_map(|n| self.cars[*n].tip).collect();
+        let start = self.start.clone();
+        self.trains.fold(&start, &tips)
+    }
+
+    /// Whether the trunk has all of it.
+    pub(super) fn is_empty(&mut self, n: usize) -> Result<bool> {
+        let Some(tip) = self.cars[n].tip else { return Ok(true) };
+        Ok(self.trains.beyond(tip)?.commits.is_empty())
+    }
+
+    /// It and all that it needs, those first that are needed.
+    fn needs_of(&self, n: usize) -> Vec<usize> {
+        let (mut found, mut waiting) = (BTreeSet::new(), vec![n]);
+        while let Some(n) = waiting.pop() {
+            if found.insert(n) {
+                waiting.extend(&self.cars[n].needs);
+            }
+        }
+        self.in_order(&found.into_iter().collect::<Vec<usize>>())
+    }
+
+    /// Every two whose footprints meet, one after the other; where that stops, the other way round.
+    fn merge_pairs(&mut self, able: &[usize]) -> Result<()> {
+        let mut asked: Vec<(usize, usize)> = Vec::new();
+        let mut by_path: HashMap<&BString, Vec<usize>> = HashMap::new();
+        for n in able {
+            if let Some(footprint) = self.footprints.get(n) {
+                for touched in &footprint.paths {
+                    by_path.entry(&touched.path).or_default().push(*n);
+                }
+            }
+        }
+        let share: BTreeSet<(usize, usize)> = by_path
+            .values()
+            .flat_map(|several| several.iter().enumerate().flat_map(|(at, a)| several[at + 1..].iter().map(|b| (*a, *b))))
+            .map(|(a, b)| (a.min(b), a.max(b)))
+            .collect();
+        for (at, a) in able.iter().enumerate() {
+            for b in &able[at + 1..] {
+                let (one, two) = (&self.footprints[a], &self.footprints[b]);
+                let may_cross = share.contains(&(*a.min(b), *a.max(b))) || one.meeting(two).is_any();
+                if may_cross && !self.needs_of(*a).contains(b) && !self.needs_of(*b).contains(a) {
+                    asked.push((*a, *b));
+                }
+            }
+        }
+        // Whoever needs others is left to the sequence itself, which says more exactly who is in whose way.
+        asked.retain(|(a, b)| self.cars[*a].needs.is_empty() && self.cars[*b].needs.is_empty());
+        let stopped = self.join_pairs(&asked)?;
+        let turned: Vec<(usize, usize)> = stopped.iter().map(|((a, b), _)| (*b, *a)).collect();
+        let still: HashMap<(usize, usize), Vec<Stages>> = self.join_pairs(&turned)?.into_iter().collect();
+        for ((a, b), stages) in stopped {
+            if still.contains_key(&(b, a)) {
+                self.result.collisions.push(Collision { cars: vec![a, b], stages });
+            } else {
+                self.before.insert((b, a));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those where the second stops after the first.
+    fn join_pairs(&mut self, pairs: &[(usize, usize)]) -> Result<Vec<((usize, usize), Vec<Stages>)>> {
+        let asked: Vec<(&Standing, ObjectId)> =
+            pairs.iter().filter_map(|(a, b)| Some((self.alone.get(a)?, self.cars[*b].tip?))).collect();
+        let answers = self.trains.join_all(&asked);
+        let mut stopped = Vec::new();
+        for (pair, answer) in pairs.iter().zip(answers) {
+            if let Joined::Conflict(stages) = answer? {
+                stopped.push((*pair, stages));
+            }
+        }
+        Ok(stopped)
+    }
+
+    fn problem(&self, able: &[usize]) -> Problem {
+        let place = |n: &usize| able.iter().position(|known| known == n);
+        let files = |n: &usize| self.result.sizes.get(n).map_or(0, |(_, files)| i64::try_from(*files).unwrap_or(i64::MAX));
+        let forbidden = self.result.collisions.iter().filter_map(|collision| {
+            let set: Option<Vec<usize>> = collision.cars.iter().map(place).collect();
+            set.map(|mut set| {
+                set.sort_unstable();
+                set
+            })
+        });
+        Problem {
+            worth: able.iter().map(|n| (self.cars[*n].priority, -files(n))).collect(),
+            needs: able.iter().map(|n| self.cars[*n].needs.iter().filter_map(place).collect()).collect(),
+            forbidden: forbidden.collect(),
+        }
+    }
+
+    /// Those that are needed first; then by priority, then the small ones, then the old ones.
+    fn in_order(&self, chosen: &[usize]) -> Vec<usize> {
+        let mut left: BTreeSet<usize> = chosen.iter().copied().collect();
+        let mut order = Vec::new();
+        let rank = |n: &usize| {
+            let car = &self.cars[*n];
+            let (commits, files) = self.result.sizes.get(n).copied().unwrap_or_default();
+            (Reverse(car.priority), files, commits, car.created.is_none(), car.created.clone(), car.name.clone())
+        };
+        while !left.is_empty() {
+            let is_free = |n: &usize| !self.cars[*n].needs.iter().any(|need| left.contains(need));
+            let is_due = |n: &usize| !self.before.iter().any(|(first, second)| second == n && left.contains(first));
+            let free: Vec<usize> = left.iter().copied().filter(is_free).collect();
+            let next = free.iter().filter(|n| is_due(n)).min_by_key(|n| rank(n));
+            // Where no order does justice to all, the sequence itself will tell.
+            let next = next.or_else(|| free.iter().min_by_key(|n| rank(n))).or_else(|| left.first()).copied();
+            let Some(next) = next else { break };
+            left.remove(&next);
+            order.push(next);
+        }
+        order
+    }
+
+    /// Those of the sequence that go in; what stops is left out, with those that need it, and why it stops is found out.
+    fn try_out(&mut self, order: &[usize]) -> Result<Vec<usize>> {
+        let mut standing = self.start.clone();
+        let mut went_in: Vec<usize> = Vec::new();
+        let mut out: BTreeSet<usize> = BTreeSet::new();
+        for n in order {
+            if self.cars[*n].needs.iter().any(|need| out.contains(need)) {
+                out.insert(*n);
+                continue;
+            }
+            let Some(tip) = self.cars[*n].tip else { continue };
+            match self.trains.join(&standing, tip) {
+                Ok(Joined::Merged(next)) => {
+                    standing = next;
+                    went_in.push(*n);
+                }
+                Ok(Joined::Already) => went_in.push(*n),
+                Ok(Joined::Conflict(stages)) => {
+                    out.insert(*n);
+                    self.learn(&went_in, *n, stages)?;
+                }
+                Err(error) => {
+                    out.insert(*n);
+                    self.result.failed.push((*n, error.one_line()));
+                    self.result.collisions.push(Collision { cars: vec![*n], stages: Vec::new() });
+                }
+            }
+        }
+        Ok(went_in)
+    }
+
+    /// The few of those before it that make `n` stop.
+    fn learn(&mut self, before: &[usize], n: usize, stages: Vec<Stages>) -> Result<()> {
+        let mut few = before.to_vec();
+        let mut stages = stages;
+        let touches = |yard: &Self, other: &usize| {
+            let of = |n: &usize| yard.footprints.get(n);
+            of(other).zip(of(&n)).is_some_and(|(a, b)| a.meeting(b).is_any())
+        };
+        let near: Vec<usize> = before.iter().copied().filter(|other| touches(self, other)).collect();
+        if let Some(found) = self.stops_after(&near, n)? {
+            (few, stages) = (near, found);
+        }
+        // Halves first: of many only few are to blame.
+        let mut size = few.len().div_ceil(2);
+        while size > 0 && !few.is_empty() {
+            let mut at = 0;
+            let mut has_shrunk = false;
+            while at < few.len() {
+                let mut fewer = few.clone();
+                fewer.drain(at..(at + size).min(few.len()));
+                match self.stops_after(&fewer, n)? {
+                    Some(found) => (few, stages, has_shrunk) = (fewer, found, true),
+                    None => at += size,
+                }
+            }
+            if size == 1 && !has_shrunk {
+                break;
+            }
+            size = if size == 1 { 1 } else { size.div_ceil(2) };
+        }
+        // It may go in before them.
+        if !few.is_empty() && !self.needs_of(n).iter().any(|need| few.contains(need)) {
+            let turned: Vec<usize> = std::iter::once(n).chain(few.iter().copied()).collect();
+            let known: Vec<(usize, usize)> = few.iter().map(|other| (n, *other)).collect();
+            let is_new = known.iter().any(|pair| !self.before.contains(pair));
+            if is_new && self.fold(&turned)?.is_ok() {
+                self.before.extend(known);
+                return Ok(());
+            }
+        }
+        let mut cars = few;
+        cars.push(n);
+        let collision = Collision { cars, stages };
+        if !self.result.collisions.contains(&collision) {
+            self.result.collisions.push(collision);
+        }
+        Ok(())
+    }
+
+    /// What `n` stops at after those; none where it does not, or one of them does.
+    fn stops_after(&mut self, order: &[usize], n: usize) -> Result<Option<Vec<Stages>>> {
+        let all: Vec<usize> = order.iter().copied().chain([n]).collect();
+        Ok(match self.fold(&all)? {
+            Err((at, stages)) if at == order.len() => Some(stages),
+            _ => None,
+        })
+    }
+}
