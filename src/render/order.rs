@@ -1,6 +1,6 @@
 //! The order in which to merge: for people, for programs, as a graph.
 
-use crate::ops::order::{Blocked, Kind, Place, Reason, Report};
+use crate::ops::order::{BY_SIZE, Blocked, Kind, Place, Reason, Report};
 use crate::render::conflicts::{self, View, lines_of_file};
 use crate::render::{columns, count, harmless};
 use serde_json::{Value, json};
@@ -27,7 +27,14 @@ pub fn table(report: &Report, view: View) -> String {
         if !places.is_empty() {
             let digits = places.len().to_string().len();
             let rows: String = places.iter().map(|place| row(place, digits, width, view)).collect();
-            sections.push(format!("{}\n{rows}", paint.bold(&format!("Into {into}, in this order"))));
+            sections.push(format!(
+                "{}\n{rows}",
+                paint.bold(&if places.len() > 1 {
+                    format!("Into {into}, in this order; {BY_SIZE}")
+                } else {
+                    format!("Into {into}")
+                })
+            ));
         }
         let blocked: Vec<&Blocked> = report.blocked.iter().filter(|blocked| blocked.trunk == at).collect();
         if !blocked.is_empty() {
@@ -43,11 +50,16 @@ fn row(place: &Place, digits: usize, width: usize, view: View) -> String {
     let name = harmless(&place.name);
     let gap = " ".repeat(width.saturating_sub(columns(&name)));
     let size = format!("{}, {}", count(place.commits as u64, "commit"), count(place.files as u64, "file"));
-    let remark = place.remark.as_ref().map_or_else(String::new, |remark| format!("; {remark}"));
-    let reason = harmless(&format!("{}{remark}", place.reason));
+    let remark = place.remark.clone().unwrap_or_default();
+    let reason = if place.reason == BY_SIZE { "" } else { &place.reason };
+    let separator = if reason.is_empty() || remark.is_empty() { "" } else { "; " };
+    let reason = harmless(&format!("{reason}{separator}{remark}"));
     let head = format!("  {:>digits$}  {}{gap}", place.position, paint.bold(&name));
     let used = 4 + digits + columns(&name).max(width) + 2;
     let size_width = 21;
+    if reason.is_empty() {
+        return format!("{head}  {size}\n");
+    }
     if used + size_width + 2 + columns(&reason) <= view.width {
         return format!("{head}  {size:<size_width$}  {}\n", paint.dim(&reason));
     }
@@ -110,7 +122,8 @@ pub fn summary(report: &Report, of_sessions: bool) -> String {
             trunk.bound
         ));
     }
-    let waits = |kind: Kind| report.blocked.iter().any(|blocked| blocked.reasons.iter().any(|reason| reason.kind == kind));
+    let waits =
+        |kind: Kind| report.blocked.iter().any(|blocked| blocked.reasons.iter().any(|reason| reason.kind == kind));
     if of_sessions && report.order.is_empty() && waits(Kind::NotReady) {
         text.push_str(" `git session order --all` leaves readiness out.");
     }
@@ -225,7 +238,10 @@ pub fn dot(report: &Report) -> String {
             }
             if reason.kind == Kind::Conflict && reason.with.is_empty() {
                 let to = &ids[blocked.name.as_str()];
-                text.push_str(&format!("  base_{} -> {to} [color=red, style=dashed, label=conflict];\n", blocked.trunk));
+                text.push_str(&format!(
+                    "  base_{} -> {to} [color=red, style=dashed, label=conflict];\n",
+                    blocked.trunk
+                ));
             }
         }
     }

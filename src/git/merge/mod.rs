@@ -13,8 +13,8 @@ mod train;
 pub use beyond::Beyond;
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
-pub use train::{Joined, Standing, Trains};
 pub use oracle::{Stages, Verdict};
+pub use train::{Joined, Standing, Trains};
 
 use crate::error::{Context, Result};
 use crate::git::Repo;

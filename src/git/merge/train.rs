@@ -1,8 +1,8 @@
 //! Branches merged one after another, each into what came of those before it, as `git merge --no-ff` does it: in memory.
 
+use super::Beyond;
 use super::merger::{Merger, Question};
 use super::oracle::{Stages, Verdict};
-use super::Beyond;
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::session::ObjectId;
@@ -132,7 +132,11 @@ impl<'a> Trains<'a> {
     ///
     /// # Errors
     /// As of [`Trains::join`].
-    pub fn fold(&mut self, from: &Standing, tips: &[ObjectId]) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
+    pub fn fold(
+        &mut self,
+        from: &Standing,
+        tips: &[ObjectId],
+    ) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
         let mut standing = from.clone();
         for (at, tip) in tips.iter().enumerate() {
             match self.join(&standing, *tip)? {
@@ -183,8 +187,7 @@ impl<'a> Trains<'a> {
         inside.extend(&self.beyond(tip)?.commits);
         let changed = self.engine.repo().changed_between_trees(before.tree, tree)?;
         let is_attributes = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
-        let attributes =
-            if changed.iter().any(|(path, _)| is_attributes(path)) { commit } else { before.attributes };
+        let attributes = if changed.iter().any(|(path, _)| is_attributes(path)) { commit } else { before.attributes };
         Ok(Standing { commit, tree, attributes, inside: Rc::new(inside) })
     }
 }

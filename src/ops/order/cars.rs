@@ -208,8 +208,10 @@ fn circles(cars: &mut [Car]) {
         })
         .collect();
     for at in (0..cars.len()).filter(|at| reach[*at].contains(at)) {
-        let circle: Vec<usize> = (0..cars.len()).filter(|other| reach[at].contains(other) && reach[*other].contains(&at)).collect();
-        let with: Vec<String> = circle.iter().filter(|other| **other != at).map(|other| cars[*other].name.clone()).collect();
+        let circle: Vec<usize> =
+            (0..cars.len()).filter(|other| reach[at].contains(other) && reach[*other].contains(&at)).collect();
+        let with: Vec<String> =
+            circle.iter().filter(|other| **other != at).map(|other| cars[*other].name.clone()).collect();
         let sentence = match with.as_slice() {
             [] => "it needs itself".to_owned(),
             others => format!("it and {} need each other", listed(others)),
@@ -273,7 +275,7 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
                 parent: None,
                 reasons: Vec::new(),
                 remark: None,
-            is_done: false,
+                is_done: false,
             });
         }
         if !has_any {

@@ -46,7 +46,9 @@ fn count(set: &Set) -> usize {
 }
 
 fn members(set: &Set) -> impl Iterator<Item = usize> + '_ {
-    set.iter().enumerate().flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at * 64 + bit))
+    set.iter()
+        .enumerate()
+        .flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at * 64 + bit))
 }
 
 fn is_within(small: &Set, large: &Set) -> bool {
@@ -285,7 +287,8 @@ impl Group {
         for set in self.forbidden.iter().filter(|set| is_within(set, &within)) {
             members(set).filter(|n| has(&open, *n)).for_each(|n| degree[n] += 1);
         }
-        let next = members(&open).filter(|n| degree[*n] > 0).max_by_key(|n| (degree[*n], self.worth[*n], usize::MAX - n));
+        let next =
+            members(&open).filter(|n| degree[*n] > 0).max_by_key(|n| (degree[*n], self.worth[*n], usize::MAX - n));
         let Some(next) = next else {
             self.offer(within, &mut search.best);
             return;

@@ -10,6 +10,9 @@ use crate::ops::conflicts::{self, Clash, Severity};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 
+/// The reason of those that nothing else gives a place.
+pub const BY_SIZE: &str = "smaller ones go first";
+
 /// Gives those a reason that need somebody who has one.
 pub(super) fn those_that_wait(cars: &mut [Car]) {
     loop {
@@ -36,7 +39,8 @@ fn names(car: &Car, other: &str) -> bool {
 fn waits_for(other: &Car, is_parent: bool) -> Reason {
     let how = if is_parent { "stands on" } else { "needs" };
     let sentence = format!("it {how} '{}', which does not go in", other.name);
-    let remedy = other.reasons.first().map_or_else(|| format!("git session order {}", other.name), |first| first.remedy.clone());
+    let remedy =
+        other.reasons.first().map_or_else(|| format!("git session order {}", other.name), |first| first.remedy.clone());
     Reason { with: vec![other.name.clone()], ..Reason::new(Kind::DependsOn, sentence, remedy) }
 }
 
@@ -66,9 +70,8 @@ pub(super) fn collisions(
             continue;
         }
         let involved = sequence.collisions.iter().filter(|collision| collision.cars.contains(&at));
-        let goes_in_but = |collision: &&Collision| {
-            collision.cars.iter().all(|other| *other == at || goes_in.contains(other))
-        };
+        let goes_in_but =
+            |collision: &&Collision| collision.cars.iter().all(|other| *other == at || goes_in.contains(other));
         // With the trunk before with others; few before many.
         let mut those: Vec<&Collision> = involved.filter(goes_in_but).collect();
         those.sort_by_key(|collision| collision.cars.len());
@@ -99,13 +102,7 @@ pub(super) fn collisions(
     Ok(())
 }
 
-fn collision_of(
-    all: &Cars,
-    trunk: usize,
-    at: usize,
-    collision: &Collision,
-    lines: &conflicts::Report,
-) -> Reason {
+fn collision_of(all: &Cars, trunk: usize, at: usize, collision: &Collision, lines: &conflicts::Report) -> Reason {
     let car = &all.cars[at];
     let others: Vec<String> =
         collision.cars.iter().filter(|other| **other != at).map(|other| all.cars[*other].name.clone()).collect();
@@ -117,10 +114,9 @@ fn collision_of(
             format!("it conflicts with '{one}', which goes in before"),
             format!("git session conflicts {name} --with {one} --patch"),
         ),
-        several => (
-            format!("it conflicts with {} together", listed(several)),
-            format!("git session conflicts {name} --patch"),
-        ),
+        several => {
+            (format!("it conflicts with {} together", listed(several)), format!("git session conflicts {name} --patch"))
+        }
     };
     Reason { kind: Kind::Conflict, with: others, files, sentence, remedy }
 }
@@ -146,12 +142,7 @@ fn lines(
 }
 
 /// The files that collide; the lines where `conflicts` knows them, else what the merge said.
-fn files_of(
-    name: &str,
-    others: &[String],
-    stages: &[Stages],
-    lines: &conflicts::Report,
-) -> Vec<Clash> {
+fn files_of(name: &str, others: &[String], stages: &[Stages], lines: &conflicts::Report) -> Vec<Clash> {
     let is_conflict = |clash: &&Clash| clash.severity == Severity::Conflict;
     let known: Vec<Clash> = match others {
         [] => {
@@ -159,9 +150,8 @@ fn files_of(
             row.map_or_else(Vec::new, |row| row.files.iter().filter(is_conflict).cloned().collect())
         }
         [other] => {
-            let is_it = |pair: &&conflicts::Pair| {
-                (pair.a == name && pair.b == *other) || (pair.b == name && pair.a == *other)
-            };
+            let is_it =
+                |pair: &&conflicts::Pair| (pair.a == name && pair.b == *other) || (pair.b == name && pair.a == *other);
             let pair = lines.pairs.iter().find(is_it);
             let files = pair.map_or_else(Vec::new, |pair| pair.files.iter().filter(is_conflict).cloned().collect());
             if pair.is_some_and(|pair| pair.b == name) { files.into_iter().map(Clash::turned).collect() } else { files }
@@ -193,12 +183,12 @@ pub(super) fn places(all: &Cars, trunk: usize, sequence: &Sequence) -> Vec<Place
             format!("{} {} it", listed(&waiting), if waiting.len() == 1 { "needs" } else { "need" })
         } else if car.priority < 0 {
             format!("its priority is {}", crate::session::record::Priority(car.priority))
-        } else if n == 0 && sequence.order.len() == 1 {
-            "nothing else is to be merged".to_owned()
-        } else if n == 0 {
-            "it is the smallest".to_owned()
+        } else if let Some(first) =
+            sequence.before.iter().find(|(first, second)| first == at && sequence.order.contains(second))
+        {
+            format!("the other way round '{}' conflicts with it", all.cars[first.1].name)
         } else {
-            "nothing is in its way; smaller ones go first".to_owned()
+            BY_SIZE.to_owned()
         };
         places.push(Place {
             name: car.name.clone(),

@@ -10,6 +10,7 @@ mod explain;
 mod readiness;
 mod sequence;
 
+pub use explain::BY_SIZE;
 pub use readiness::{Gate, gates};
 
 use crate::error::Result;

@@ -54,9 +54,17 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], ca
         let name = &loaded.name;
         if loaded.record.state == State::Blocked {
             let why = loaded.record.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-            car.reasons.push(Reason::new(Kind::Blocked, format!("it is blocked{why}"), format!("git session ready {name}")));
+            car.reasons.push(Reason::new(
+                Kind::Blocked,
+                format!("it is blocked{why}"),
+                format!("git session ready {name}"),
+            ));
         } else if gates.contains(&Gate::Ready) && loaded.record.state == State::Open {
-            car.reasons.push(Reason::new(Kind::NotReady, "it is not marked as ready", format!("git session ready {name}")));
+            car.reasons.push(Reason::new(
+                Kind::NotReady,
+                "it is not marked as ready",
+                format!("git session ready {name}"),
+            ));
         }
         if gates.contains(&Gate::Tasks) {
             let open = open_tasks(&ctx.repo, loaded)?;

@@ -32,6 +32,8 @@ pub(super) struct Sequence {
     pub(super) failed: Vec<(usize, String)>,
     /// How many commits and files each brings.
     pub(super) sizes: HashMap<usize, (usize, usize)>,
+    /// First and second: the other way round it stops.
+    pub(super) before: BTreeSet<(usize, usize)>,
     /// The tree that comes of it.
     pub(super) tree: Option<ObjectId>,
 }
@@ -44,8 +46,6 @@ pub(super) struct Yard<'a> {
     /// Each merged alone, those that it needs before it.
     alone: HashMap<usize, Standing>,
     footprints: HashMap<usize, Footprint>,
-    /// First and second: the other way round it stops.
-    before: BTreeSet<(usize, usize)>,
     result: Sequence,
 }
 
@@ -54,15 +54,7 @@ impl<'a> Yard<'a> {
     pub(super) fn new(engine: &'a mut Merger, cars: &'a [Car], trunk: ObjectId) -> Result<Yard<'a>> {
         let trains = Trains::from(engine, trunk);
         let start = trains.start()?;
-        Ok(Yard {
-            trains,
-            cars,
-            start,
-            alone: HashMap::new(),
-            footprints: HashMap::new(),
-            before: BTreeSet::new(),
-            result: Sequence::default(),
-        })
+        Ok(Yard { trains, cars, start, alone: HashMap::new(), footprints: HashMap::new(), result: Sequence::default() })
     }
 
     /// The largest number of `able` that goes in cleanly one after another, as far as can be found out.
@@ -77,13 +69,13 @@ impl<'a> Yard<'a> {
             let choice = choose(&problem);
             let chosen: Vec<usize> = choice.taken.iter().map(|n| able[*n]).collect();
             let order = self.in_order(&chosen);
-            let known = self.result.collisions.len() + self.before.len();
+            let known = self.result.collisions.len() + self.result.before.len();
             let went_in = self.try_out(&order)?;
             self.result.bound = choice.bound;
             if !has_best || went_in.len() > best.len() {
                 (best, has_best) = (went_in.clone(), true);
             }
-            let is_stuck = self.result.collisions.len() + self.before.len() == known;
+            let is_stuck = self.result.collisions.len() + self.result.before.len() == known;
             if went_in.len() == order.len() || best.len() >= choice.bound || is_stuck {
                 break;
             }
@@ -98,9 +90,8 @@ impl<'a> Yard<'a> {
         let mut waiting: Vec<usize> = able.clone();
         let mut out: BTreeSet<usize> = BTreeSet::new();
         while !waiting.is_empty() {
-            let is_known = |yard: &Self, out: &BTreeSet<usize>, n: usize| {
-                yard.alone.contains_key(&n) || out.contains(&n)
-            };
+            let is_known =
+                |yard: &Self, out: &BTreeSet<usize>, n: usize| yard.alone.contains_key(&n) || out.contains(&n);
             let (now, later): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|n| {
                 self.cars[**n].needs.iter().all(|need| !able.contains(need) || is_known(self, &out, *need))
             });
@@ -196,7 +187,9 @@ impl<'a> Yard<'a> {
         }
         let share: BTreeSet<(usize, usize)> = by_path
             .values()
-            .flat_map(|several| several.iter().enumerate().flat_map(|(at, a)| several[at + 1..].iter().map(|b| (*a, *b))))
+            .flat_map(|several| {
+                several.iter().enumerate().flat_map(|(at, a)| several[at + 1..].iter().map(|b| (*a, *b)))
+            })
             .map(|(a, b)| (a.min(b), a.max(b)))
             .collect();
         for (at, a) in able.iter().enumerate() {
@@ -217,7 +210,7 @@ impl<'a> Yard<'a> {
             if still.contains_key(&(b, a)) {
                 self.result.collisions.push(Collision { cars: vec![a, b], stages });
             } else {
-                self.before.insert((b, a));
+                self.result.before.insert((b, a));
             }
         }
         Ok(())
@@ -239,7 +232,8 @@ impl<'a> Yard<'a> {
 
     fn problem(&self, able: &[usize]) -> Problem {
         let place = |n: &usize| able.iter().position(|known| known == n);
-        let files = |n: &usize| self.result.sizes.get(n).map_or(0, |(_, files)| i64::try_from(*files).unwrap_or(i64::MAX));
+        let files =
+            |n: &usize| self.result.sizes.get(n).map_or(0, |(_, files)| i64::try_from(*files).unwrap_or(i64::MAX));
         let forbidden = self.result.collisions.iter().filter_map(|collision| {
             let set: Option<Vec<usize>> = collision.cars.iter().map(place).collect();
             set.map(|mut set| {
@@ -265,7 +259,8 @@ impl<'a> Yard<'a> {
         };
         while !left.is_empty() {
             let is_free = |n: &usize| !self.cars[*n].needs.iter().any(|need| left.contains(need));
-            let is_due = |n: &usize| !self.before.iter().any(|(first, second)| second == n && left.contains(first));
+            let is_due =
+                |n: &usize| !self.result.before.iter().any(|(first, second)| second == n && left.contains(first));
             let free: Vec<usize> = left.iter().copied().filter(is_free).collect();
             let next = free.iter().filter(|n| is_due(n)).min_by_key(|n| rank(n));
             // Where no order does justice to all, the sequence itself will tell.
@@ -342,9 +337,9 @@ impl<'a> Yard<'a> {
         if !few.is_empty() && !self.needs_of(n).iter().any(|need| few.contains(need)) {
             let turned: Vec<usize> = std::iter::once(n).chain(few.iter().copied()).collect();
             let known: Vec<(usize, usize)> = few.iter().map(|other| (n, *other)).collect();
-            let is_new = known.iter().any(|pair| !self.before.contains(pair));
+            let is_new = known.iter().any(|pair| !self.result.before.contains(pair));
             if is_new && self.fold(&turned)?.is_ok() {
-                self.before.extend(known);
+                self.result.before.extend(known);
                 return Ok(());
             }
         }
