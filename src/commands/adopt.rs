@@ -2,7 +2,7 @@
 
 use crate::commands::{DryRun, Format, FormatArgs, Stage, branch_names};
 use crate::error::{Exit, Result};
-use crate::ops::{adopt, create};
+use crate::ops::{adopt, create, revive};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -61,7 +61,11 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let plan = adopt::plan(ctx, &options)?;
     let mut mended = String::new();
     for mend in &plan.mend {
-        let (name, path) = adopt::mend_one(ctx, &writer, mend)?;
+        let mut warnings = Vec::new();
+        let (name, path) = revive::execute(ctx, &writer, mend, &mut warnings)?;
+        for warning in &warnings {
+            render::warn(stage.colours().err, warning);
+        }
         if mend.worktree.is_none() {
             super::env::prepare(stage, &writer, &name)?;
         }

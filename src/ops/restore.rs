@@ -375,19 +375,23 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: RestorePlan) -> Result<Rest
     let claims = journal::claim(&ctx.repo, writer, &wanted)?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
     let mut warnings = steps::run(&ctx.repo, claim, &step)?;
-    warnings.extend(furnish(ctx, writer, &plan));
+    if is_new_worktree(&plan) {
+        warnings.extend(furnish(ctx, writer, &plan.name));
+    }
     Ok(restored(plan, writer, warnings))
+}
+
+/// Whether a worktree is made for it.
+pub fn is_new_worktree(plan: &RestorePlan) -> bool {
+    plan.worktree.is_some() && plan.here_from.is_none()
 }
 
 /// A worktree that was made anew gets its block of ports and the copies that a new one gets. It never fails: what goes
 /// wrong is said.
-pub fn furnish(ctx: &Context, writer: &Writer, plan: &RestorePlan) -> Vec<String> {
-    if plan.worktree.is_none() || plan.here_from.is_some() {
-        return Vec::new();
-    }
+pub fn furnish(ctx: &Context, writer: &Writer, name: &Name) -> Vec<String> {
     let furnished = (|| {
         let snapshot = Snapshot::read(&ctx.repo)?;
-        let session = snapshot.require(&plan.name)?;
+        let session = snapshot.require(name)?;
         crate::ops::ports::ensure(&ctx.repo, session.id())?;
         let Some(scene) = crate::ops::env::Scene::of(ctx, &snapshot, session)? else { return Ok(Vec::new()) };
         let again = crate::ops::surroundings::plan_again(ctx, &snapshot, session, false)?;

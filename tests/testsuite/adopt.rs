@@ -145,6 +145,7 @@ fn what_a_lost_directory_alone_reached_is_kept_when_it_is_made_again() {
     let detached = begun.rev("HEAD");
     std::fs::remove_dir_all(begun.here()).expect("removed by hand");
     r.git("session adopt begun").ok();
+    assert_eq!(r.session("begun").rev("HEAD"), detached);
     r.session("begun").git("status --porcelain").ok().stdout("");
     for id in [lost, detached] {
         let held = r.git("for-each-ref --format=%(refname) --contains").status();
@@ -187,7 +188,14 @@ fn killed_while_it_gives_a_worktree_back_it_can_be_run_again() {
     r.remove(".git/hooks/post-checkout");
     assert!(r.has_rev("refs/sessions/@pending/begun"));
     r.git("session list").ok().stderr_contains("interrupted");
-    r.git("session adopt begun").ok().stderr_contains("may be run again");
+    r.git("session adopt begun").code(1).stderr_contains("gave 'begun' its worktree").stderr_contains("already");
     r.session("begun").git("status --porcelain").ok().stdout("");
     r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+    // A branch that never had one here.
+    r.git_args(["worktree".as_ref(), "remove".as_ref(), r.session("begun").here().as_os_str()]).ok();
+    r.executable(".git/hooks/post-checkout", "#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\n");
+    r.run("git-session", ["adopt", "begun"]);
+    r.remove(".git/hooks/post-checkout");
+    r.git("session adopt begun").ok().stderr_contains("may be run again");
+    r.session("begun").git("status --porcelain").ok().stdout("");
 }

@@ -13,7 +13,9 @@ fn finds(r: &Sandbox, code: i32, kinds: &[&str]) {
     let answer = r.unchanged_by(|r| r.git("session doctor --json").code(code).json_as("doctor"));
     let findings = answer["findings"].as_array().expect("a list");
     assert!(findings.iter().all(|one| one["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty())), "{answer}");
-    let found: Vec<&str> = findings.iter().filter_map(|one| one["kind"].as_str()).collect();
+    let found = findings.iter().filter_map(|one| one["kind"].as_str());
+    // What the machine has is no matter of the repository.
+    let found: Vec<&str> = found.filter(|kind| *kind != "limits-missing").collect();
     assert_eq!(found, kinds, "{answer:#}");
 }
 
@@ -104,8 +106,13 @@ fn what_an_old_git_lacks_is_said() {
     let path = format!("{}:{path}", r.root().join("old").display());
     let run = r.env("PATH", path).run("git-session", ["doctor", "--json"]);
     let answer = run.code(1).json_as("doctor");
-    let words: Vec<&str> =
-        answer["findings"].as_array().expect("a list").iter().filter_map(|one| one["what"].as_str()).collect();
+    let words: Vec<&str> = answer["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["what"].as_str())
+        .filter(|what| what.contains("git"))
+        .collect();
     assert_eq!(words.len(), 1, "{words:?}");
     assert!(words[0].contains("2.39.1") && words[0].contains("--attr-source"), "{words:?}");
 }
@@ -129,7 +136,7 @@ fn a_worktree_whose_repository_is_elsewhere_says_so() {
     s.run("git-session", ["doctor"]).code(1).stderr_contains("is not there").stderr_contains("doctor --fix");
     let moved = r.in_dir(r.root().join("moved"));
     moved.git("session doctor --fix").ok().stdout_contains("mended");
-    moved.git("session doctor").ok().stdout("Nothing is wrong.\n");
+    assert!(moved.git("session doctor").ok().text().ends_with("Nothing is wrong.\n"));
     s.run("git-session", ["path"]).ok();
 }
 
@@ -138,5 +145,12 @@ fn copies_that_take_room_are_at_most_a_note() {
     let r = sandbox();
     r.file(".worktreeinclude", ".env\n").commit("what is copied");
     let answer = r.git("session doctor --json").ok().json_as("doctor");
-    assert!(answer["findings"].as_array().expect("a list").iter().all(|one| one["kind"] == "no-reflink"), "{answer}");
+    assert!(
+        answer["findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .all(|one| one["kind"] == "no-reflink" || one["kind"] == "limits-missing"),
+        "{answer}"
+    );
 }

@@ -102,6 +102,8 @@ pub(crate) enum Fix {
     Untie(PathBuf, Name),
     /// `git worktree repair`, and the worktree proves itself.
     Repair(PathBuf, PathBuf),
+    /// A session's worktree whose directory is gone is made again, as git's entry of it has it.
+    Revive(Name),
 }
 
 /// One thing that is wrong.

@@ -174,7 +174,9 @@ fn bring_back(
         )),
         None => error,
     })?;
-    warnings.extend(restore::furnish(ctx, writer, &plan));
+    if restore::is_new_worktree(&plan) {
+        warnings.extend(restore::furnish(ctx, writer, &plan.name));
+    }
     Ok(restore::restored(plan, writer, warnings).warnings)
 }
 
