@@ -11,6 +11,7 @@ pub mod ports;
 pub mod process;
 pub mod random;
 pub mod scratch;
+mod share_work;
 pub mod state;
 pub mod terminal;
 pub mod users;

@@ -64,7 +64,12 @@ pub fn copied(name: &Name, prepared: &Prepared) -> String {
     }
     let shown: Vec<String> = done.roots.iter().take(4).map(|root| harmless(&root.to_string())).collect();
     let more = if done.roots.len() > 4 { ", ..." } else { "" };
-    format!("Copied {} into '{name}': {}{more}.\n", count(done.files as u64, "file"), shown.join(", "))
+    let how = match (done.shared, done.plain) {
+        (_, 0) => String::new(),
+        (0, _) => " (in full: no reflinks here)".to_owned(),
+        (_, plain) => format!(" ({} in full)", count(plain as u64, "file")),
+    };
+    format!("Copied {} into '{name}': {}{more}{how}.\n", count(done.files as u64, "file"), shown.join(", "))
 }
 
 /// What came of it.
@@ -90,9 +95,11 @@ pub fn fields(prepared: &Prepared) -> Value {
             "files": done.files,
             "bytes": done.bytes,
             "shared": done.shared,
+            "plain": done.plain,
             "paths": paths(&done.roots),
             "links": paths(&done.links),
             "kept": paths(&done.kept),
+            "vanished": paths(&done.vanished),
         },
     });
     if let Some(failure) = &prepared.failed {

@@ -41,6 +41,43 @@ fn what_the_patterns_name_is_copied_and_nothing_else() {
 }
 
 #[test]
+fn what_is_deleted_between_listing_and_copying_is_left_out_and_said() {
+    let r = repository().config("session.copy", "data").file("data/a", "a").file("data/b", "b");
+    r.file("data/gone/x", "x").file("data/gone/deep/y", "y").file("data/gone/z", "z").file("data/last", "l");
+    // The hook runs when the worktree is there, and before its copies are.
+    let script = format!("#!/bin/sh\nrm -r '{}' '{}'\n", r.path("data/gone").display(), r.path("data/b").display());
+    r.executable(".git/hooks/post-checkout", &script);
+    let run = r.git("session create auth --json");
+    let answer = run.ok().json_as("create");
+    run.stderr_contains("'data/b' and 3 more were deleted in the main worktree meanwhile, and were not copied.");
+    let copied = &answer["sessions"][0]["prepared"]["copied"];
+    assert_eq!((&copied["files"], copied["vanished"].as_array().map(Vec::len)), (&2.into(), Some(4)), "{copied}");
+    let s = r.session("auth");
+    assert_eq!((s.read("data/a"), s.read("data/last")), ("a".into(), "l".into()));
+    assert!(!s.has("data/b") && !s.has("data/gone"));
+    // What is gone was not noted as copied.
+    r.remove(".git/hooks/post-checkout").git("session finish auth --abandon -y").ok();
+}
+
+#[test]
+fn it_is_said_where_contents_could_not_be_shared() {
+    let r = repository().config("session.copy", "data").file("data/a", "a\n").file("data/empty", "");
+    symlink("a", r.path("data/link")).expect("made");
+    let probe = |args: &[&str]| r.run("cp", args.iter().map(ToString::to_string)).status() == Some(0);
+    let is_shared = probe(&["--reflink=always", "data/a", "../probe"]);
+    let run = r.git("session create auth --json");
+    let copied = &run.ok().json_as("create")["sessions"][0]["prepared"]["copied"];
+    let counts = (copied["files"].as_u64(), copied["shared"].as_u64(), copied["plain"].as_u64());
+    // An empty file and a link have nothing to share.
+    assert_eq!(counts, (Some(3), Some(u64::from(is_shared)), Some(u64::from(!is_shared))));
+    let said = "Copied 3 files into 'auth': data/ (in full: no reflinks here).";
+    assert_eq!(run.stderr_text().contains(said), !is_shared, "{run}");
+    r.run("rm", ["data/a"].map(str::to_owned)).ok();
+    let run = r.git("session create docs");
+    run.ok().stderr_contains("Copied 2 files into 'docs': data/.");
+}
+
+#[test]
 fn settings_and_the_team_file_name_files_too_and_env_files_are_offered() {
     let r = repository().file(".env", "A=1\n").file(".env.example", "A=\n");
     r.git("session create plain").ok().stderr_contains("'.env' was not copied; `git config --add session.copy");

@@ -21,12 +21,16 @@ pub struct Done {
     pub bytes: u64,
     /// How many of them share their contents with the main worktree's.
     pub shared: usize,
+    /// How many were copied in full, since the file system does not share contents.
+    pub plain: usize,
     /// What was copied, as git names it.
     pub roots: Vec<BString>,
     /// What was linked.
     pub links: Vec<BString>,
     /// Files that stayed, since the session has changed them.
     pub kept: Vec<BString>,
+    /// Files that were listed, and gone when their turn came.
+    pub vanished: Vec<BString>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -77,13 +81,14 @@ pub fn execute(
                 Outcome::Copied { look, shared } => {
                     done.files += 1;
                     done.bytes += look.size;
-                    done.shared += usize::from(*shared);
+                    done.shared += usize::from(*shared == Some(true));
+                    done.plain += usize::from(*shared == Some(false));
                     looks.push((file.clone(), *look));
                 }
                 Outcome::Taken => done.kept.push(file.clone()),
-                Outcome::Vanished => {}
+                Outcome::Vanished => done.vanished.push(file.clone()),
                 Outcome::Blocked => done.warnings.push(format!(
-                    "'{file}' was not copied: it is no file, or a link stands where its folder should be."
+                    "'{file}' was not copied: it cannot be read, is no file, or a link stands where its folder should be."
                 )),
             }
         }
@@ -103,11 +108,19 @@ pub fn execute(
         }
         known.add(root.as_ref(), &looks)?;
     }
+    done.warnings.extend(vanished(&done.vanished));
     link_all(repo, scene, plan, &mut done, &mut known)?;
     if known != before {
         note(repo, writer, scene, &known, &done, &host)?;
     }
     Ok(done)
+}
+
+fn vanished(files: &[BString]) -> Option<String> {
+    let first = files.first()?;
+    let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+    let were = if files.len() > 1 { "were" } else { "was" };
+    Some(format!("'{first}'{more} {were} deleted in the main worktree meanwhile, and {were} not copied."))
 }
 
 /// A folder with more files than this is asked about by one of them: git ignores it as a whole.
