@@ -209,6 +209,8 @@ class Bench:
             before = used(self.place)
             action()
             sizes[label] = used(self.place) - before
+            kept = subprocess.run(["du", "-s", "--block-size=1", made], capture_output=True, text=True, check=True)
+            print(f"  {label}: {kept.stdout.split()[0]} bytes in blocks of its own or shared ones")
             assert sum(len(files) for _, _, files in os.walk(made)) == count
         ours, cp = sizes.values()
         print(f"  room taken of the file system: {ours} bytes, by cp {cp}   ratio {ours / max(cp, 1):5.2f}")

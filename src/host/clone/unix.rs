@@ -143,6 +143,10 @@ fn fill(
         }
     }
     #[cfg(target_os = "linux")]
+    if stat.size > LARGE && has_holes(file, stat.size) && parts(file, copy, stat.size)? {
+        return Ok(Some(false));
+    }
+    #[cfg(target_os = "linux")]
     if stat.size > LARGE {
         loop {
             match rustix::fs::copy_file_range(file, None, copy, None, 1 << 30) {
@@ -181,6 +185,52 @@ fn fill(
         }
         is_first = false;
     }
+}
+
+/// Whether less room is taken by a file than its size says.
+#[cfg(target_os = "linux")]
+fn has_holes(file: &OwnedFd, size: u64) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| u64::try_from(stat.st_blocks).is_ok_and(|blocks| blocks * 512 < size))
+}
+
+/// What is written of a file with holes. False where the system cannot tell: both files are as they were before then.
+#[cfg(target_os = "linux")]
+fn parts(file: &OwnedFd, copy: &OwnedFd, size: u64) -> io::Result<bool> {
+    use rustix::fs::{SeekFrom, ftruncate, seek};
+    let mut at = 0;
+    while at < size {
+        let start = match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start,
+            // Nothing but a hole up to the end.
+            Err(Errno::NXIO) => break,
+            Err(_) => return again(file, copy),
+        };
+        let Ok(end) = seek(file, SeekFrom::Hole(start)) else { return again(file, copy) };
+        let (mut from, mut to) = (start, start);
+        while from < end {
+            let length = usize::try_from(end - from).unwrap_or(usize::MAX);
+            match rustix::fs::copy_file_range(file, Some(&mut from), copy, Some(&mut to), length) {
+                // It has become shorter meanwhile.
+                Ok(0) => return Ok(ftruncate(copy, to).map(|()| true)?),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO)) => return Err(error.into()),
+                Err(_) => return again(file, copy),
+            }
+        }
+        at = end;
+    }
+    ftruncate(copy, size)?;
+    Ok(true)
+}
+
+/// Both files as before the first byte.
+#[cfg(target_os = "linux")]
+fn again(file: &OwnedFd, copy: &OwnedFd) -> io::Result<bool> {
+    rustix::fs::ftruncate(copy, 0)?;
+    for one in [file, copy] {
+        rustix::fs::seek(one, rustix::fs::SeekFrom::Start(0))?;
+    }
+    Ok(false)
 }
 
 fn write_all(copy: &OwnedFd, mut rest: &[u8]) -> io::Result<()> {
