@@ -167,6 +167,9 @@ fn a_lost_branch_is_refused() {
 fn a_lost_worktree_is_given_back_once() {
     let r = repo();
     r.remove("../repo-sessions/begun");
+    let place = r.root().join("repo-sessions/begun").display().to_string();
+    let planned = r.git("session adopt begun -n --json").ok().json_as("adopt");
+    assert_eq!(planned["mended"], serde_json::json!([{ "name": "begun", "worktree": place }]));
     let runs: Vec<_> = (0..5).map(|_| r.spawn("session adopt begun")).collect();
     let runs: Vec<Run> = runs.into_iter().map(crate::support::Running::wait).collect();
     assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);

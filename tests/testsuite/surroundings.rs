@@ -41,6 +41,58 @@ fn what_the_patterns_name_is_copied_and_nothing_else() {
 }
 
 #[test]
+fn a_dry_run_as_json_says_what_would_be_copied_and_by_which_rule() {
+    let r = repository()
+        .file(".worktreeinclude", "# ours\n\n.env\r\n/data/**\n!/data/big.local\n")
+        .file(".git-session.toml", "version = 1\ncopy = [\"build\"]\n")
+        .commit("include");
+    r.config("session.copy", "*.local").config("session.link", "node_modules").config("session.setup", "make it");
+    r.file(".env", "A=1\n").file("data/deep/one", "1").file("data/two", "2").file("data/big.local", "named again");
+    r.file("build/x", "x").file("build/y", "y").file("node_modules/p/i.js", "1").file("sub/x.local", "x");
+    r.file("data/id_rsa", "k");
+    let answer = r.unchanged_by(|r| r.git("session create auth --dry-run --json").ok().json_as("create"));
+    let session = &answer["sessions"][0];
+    assert!(answer["operation"].is_null() && session["id"].is_null());
+    assert_eq!(
+        (&session["name"], &session["place"], &session["branch_from"]),
+        (&"auth".into(), &"new".into(), &"new".into())
+    );
+    assert_eq!(session["head"].as_str(), Some(r.rev("main").as_str()));
+    assert!(session["worktree"].as_str().is_some_and(|path| path.ends_with("repo-sessions/auth")), "{session}");
+    let plan = &session["plan"];
+    let rule = |path: &str| {
+        let entry = plan["copy"].as_array().expect("a list").iter().find(|entry| entry["path"] == path);
+        let entry = entry.unwrap_or_else(|| panic!("no {path} in {plan:#}"));
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        (text(&entry["rule"]["pattern"]), text(&entry["rule"]["from"]), entry["files"].as_u64().expect("a number"))
+    };
+    let of = |pattern: &str, from: &str, files| (pattern.to_owned(), from.to_owned(), files);
+    assert_eq!(rule(".env"), of(".env", ".worktreeinclude", 1));
+    assert_eq!(rule("build/"), of("build", ".git-session.toml", 2));
+    // Two rules name files of this folder.
+    assert_eq!(rule("data/two"), of("/data/**", ".worktreeinclude", 1));
+    assert_eq!(rule("data/big.local"), of("*.local", "session.copy", 1));
+    assert_eq!(rule("sub/"), of("*.local", "session.copy", 1));
+    assert_eq!(plan["link"][0]["rule"]["from"], "session.link");
+    assert_eq!((&plan["denied"][0], &plan["setup"][0]), (&"data/id_rsa".into(), &"make it".into()));
+    let planned: u64 = plan["copy"].as_array().expect("a list").iter().filter_map(|one| one["files"].as_u64()).sum();
+    let made = r.git("session create auth --json --no-setup").ok().json_as("create");
+    let copied = &made["sessions"][0]["prepared"]["copied"];
+    assert_eq!((&copied["files"], &copied["kept"]), (&planned.into(), &serde_json::json!([])), "as many, each once");
+    assert_eq!(
+        (&made["sessions"][0]["worktree"], &made["sessions"][0]["head"]),
+        (&session["worktree"], &session["head"])
+    );
+    let again = r.git("session env refresh auth --dry-run --json").ok().json_as("env");
+    assert_eq!(&again["plan"]["copy"], &plan["copy"]);
+    let many = r.git("session create one --no-copy --no-setup -n --format '%(name) %(branch)'");
+    many.ok().stdout("one one\n");
+    r.git("branch side").ok();
+    let adopted = r.unchanged_by(|r| r.git("session adopt side -n --json").ok().json_as("adopt"));
+    assert_eq!((&adopted["sessions"][0]["branch_from"], &adopted["mended"]), (&"local".into(), &serde_json::json!([])));
+}
+
+#[test]
 fn what_is_deleted_between_listing_and_copying_is_left_out_and_said() {
     let r = repository().config("session.copy", "data").file("data/a", "a").file("data/b", "b");
     r.file("data/gone/x", "x").file("data/gone/deep/y", "y").file("data/gone/z", "z").file("data/last", "l");
@@ -107,6 +159,13 @@ fn modes_times_and_links_stay_as_they_are() {
     symlink("d/f", r.path("data/link")).expect("made");
     r.run("mkfifo", ["data/pipe"]).ok();
     r.file("data/large", vec![7_u8; 3_000_000]);
+    let sparse = r.file("data/sparse", "").path("data/sparse");
+    let file = std::fs::File::options().write(true).open(&sparse).expect("open");
+    for (at, bytes) in [(1 << 20, &b"begin"[..]), (20 << 20, b"middle")] {
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, at).expect("written");
+    }
+    file.set_len(64 << 20).expect("set");
+    file.sync_all().expect("written");
     r.git("session create auth").ok().stderr_contains("'data/pipe' was not copied");
     let s = r.session("auth");
     let mode = |path: &str| s.path(path).symlink_metadata().expect("is there").permissions().mode() & 0o777;
@@ -115,6 +174,12 @@ fn modes_times_and_links_stay_as_they_are() {
     assert_eq!(s.path("data/dangling").read_link().expect("a link").to_str(), Some("nowhere/at/all"));
     assert_eq!(s.path("data/link").read_link().expect("a link").to_str(), Some("d/f"));
     assert_eq!(std::fs::read(s.path("data/large")).expect("is there"), vec![7_u8; 3_000_000]);
+    let takes = |path: &std::path::Path| path.metadata().expect("is there").blocks() * 512;
+    assert_eq!(s.path("data/sparse").metadata().expect("is there").len(), 64 << 20);
+    assert!(std::fs::read(s.path("data/sparse")).expect("is there") == std::fs::read(&sparse).expect("is there"));
+    if cfg!(target_os = "linux") && takes(&sparse) < 1 << 20 {
+        assert!(takes(&s.path("data/sparse")) < 1 << 20, "holes stay holes: {}", takes(&s.path("data/sparse")));
+    }
     assert_ne!(s.path("data/d/f").metadata().expect("a").ino(), r.path("data/d/f").metadata().expect("b").ino());
     s.git("status --porcelain").ok().stdout("");
 }
@@ -238,11 +303,11 @@ fn a_hostile_repository_reads_and_writes_nothing_outside() {
     r.git("switch --quiet main").ok();
     r.file("trap/other", "o").config("session.copy", "other");
     let run = r.git("session create auth evil");
-    run.ok().stderr_contains("leads out of the worktree").stderr_contains("'trap/other' was not copied");
+    run.ok().stderr_contains("leads out of the worktree").stderr_contains("'trap/' was not copied");
     assert!(!run.stderr_text().contains('\u{1b}'), "{}", run.stderr_text());
     // Nor is what is behind the link taken for a copy that was killed.
     r.file("../outside/other", "");
-    r.git("session env refresh auth").ok().stderr_contains("'trap/other' was not copied");
+    r.git("session env refresh auth").ok().stderr_contains("'trap/' was not copied");
     assert!(r.has("../outside/other"));
     r.remove("../outside/other");
     let s = r.session("auth");
