@@ -447,6 +447,19 @@ fn a_worktree_that_is_given_back_gets_them_too() {
 }
 
 #[test]
+fn copies_that_could_not_be_noted_are_no_success() {
+    let r = repository().config("session.copy", "data").file("data/a", "a\n");
+    r.git("session create auth --no-copy").ok();
+    r.file(".git/refs/sessions/auth.lock", "");
+    let run = r.git("session env refresh auth");
+    run.code(4).stderr_contains("could not say what was copied").stderr_contains("Copied 1 file into 'auth'");
+    assert_eq!(r.session("auth").read("data/a"), "a\n");
+    r.run("touch", ["-d", "-60 seconds", ".git/refs/sessions/auth.lock"].map(str::to_owned)).ok();
+    r.git("session env refresh auth").ok();
+    r.git("session finish auth --abandon -y").ok();
+}
+
+#[test]
 fn create_killed_while_it_copies_is_made_whole_by_refresh() {
     use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
     let r = repository().config("session.copy", "data").config("session.ports", "41600-42599");
@@ -463,12 +476,13 @@ fn create_killed_while_it_copies_is_made_whole_by_refresh() {
         if !r.has_rev(&format!("refs/sessions/{name}")) {
             continue;
         }
-        r.git(&format!("session env refresh {name}")).ok();
+        // The lock of a ref may be left, and is nobody's only when it is 10 s old.
+        patiently(&r, &["env", "refresh", &name]).ok();
         let s = r.session(&name);
         let args = ["-r", "data", s.path("data").to_str().expect("text")].map(str::to_owned);
         r.run("diff", args).ok();
-        r.git(&format!("session finish {name} --abandon -y")).ok();
+        patiently(&r, &["finish", &name, "--abandon", "-y"]).ok();
     }
-    r.git("session finish warm --abandon -y").ok();
+    patiently(&r, &["finish", "warm", "--abandon", "-y"]).ok();
     nothing_is_left_over(&r);
 }

@@ -102,7 +102,7 @@ impl<'a> Copier<'a> {
         // Never a set-user-id, and never readable by more than the original.
         let mode = mode_of(stat.mode & 0o777);
         let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let copy = match openat(target, name, new, mode & Mode::RWXU) {
+        let copy = match openat(target, name, new, mode) {
             Ok(copy) => copy,
             Err(Errno::EXIST | Errno::ISDIR) => return Ok(Outcome::Taken),
             Err(error) => return Err(error.into()),

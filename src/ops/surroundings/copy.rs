@@ -38,8 +38,10 @@ pub struct Done {
 /// Copies files into a session's worktree. With `again` a file that is there is replaced if it is as it was copied and
 /// the main worktree's is newer.
 ///
+/// The second answer is whether the record says now what was copied.
+///
 /// # Errors
-/// Refused, if the worktree cannot be written; what was copied stays, and is noted where that is possible.
+/// Refused, if the worktree cannot be written; what was copied stays.
 pub fn execute(
     repo: &Repo,
     writer: &Writer,
@@ -47,9 +49,9 @@ pub fn execute(
     plan: &CopyPlan,
     again: bool,
     threads: usize,
-) -> Result<Done> {
+) -> Result<(Done, Result<()>)> {
     let mut done = Done::default();
-    let Some(source) = &plan.source else { return Ok(done) };
+    let Some(source) = &plan.source else { return Ok((done, Ok(()))) };
     let host = copied::host_id()?;
     let mut known = match crate::store::record::find(repo, &scene.name)? {
         Some(loaded) => Copied::of(&loaded.record, &host),
@@ -110,10 +112,8 @@ pub fn execute(
     }
     done.warnings.extend(vanished(&done.vanished));
     link_all(repo, scene, plan, &mut done, &mut known)?;
-    if known != before {
-        note(repo, writer, scene, &known, &done, &host)?;
-    }
-    Ok(done)
+    let noted = if known == before { Ok(()) } else { note(repo, writer, scene, &known, &done, &host) };
+    Ok((done, noted))
 }
 
 fn vanished(files: &[BString]) -> Option<String> {
