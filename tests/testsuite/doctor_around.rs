@@ -132,7 +132,7 @@ fn sparse_checkouts_and_submodules_are_a_note_too() {
     let r = sandbox();
     r.git("session create part --sparse d").ok();
     finds(&r, 0, &["git-moves"]);
-    r.git("session doctor").ok().stdout_contains("There are sparse checkout:");
+    r.git("session doctor").ok().stdout_contains("There are sparse checkouts:");
     r.git("session finish part --abandon -y").ok();
     finds(&r, 0, &[]);
     r.config("core.sparseCheckout", "true");

@@ -8,6 +8,7 @@ use crate::host::clone::Look;
 use crate::ops::surroundings::{self, copied, secrets::Secrets};
 use crate::ops::{Context, Snapshot};
 use crate::session::BString;
+use crate::session::event::one_line;
 use crate::store::Loaded;
 use std::collections::HashSet;
 use std::path::Path;
@@ -103,7 +104,7 @@ fn is_or_are(files: &[String]) -> String {
 }
 
 fn list(files: &[String]) -> String {
-    let mut shown: Vec<String> = files.iter().take(3).map(|file| format!("'{file}'")).collect();
+    let mut shown: Vec<String> = files.iter().take(3).map(|file| format!("'{}'", one_line(file))).collect();
     if files.len() > 3 {
         shown.push(format!("{} more", files.len() - 3));
     }

@@ -164,7 +164,7 @@ fn shape(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Finding>) {
     if repo.switch("core.sparseCheckout").ok().flatten() == Some(true)
         || snapshot.worktrees.iter().any(|tree| !tree.is_main() && is_sparse(tree))
     {
-        reasons.push("sparse checkout");
+        reasons.push("sparse checkouts");
     }
     if text(".gitmodules").is_some() {
         reasons.push("submodules");
