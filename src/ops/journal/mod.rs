@@ -208,6 +208,7 @@ pub fn give_up(ctx: &Context, writer: &Writer, pending: &Pending) -> Result<()> 
                 salvage: None,
                 tips: repo.commit(pending.commit)?.parents,
                 config: Vec::new(),
+                sparse: None,
             };
             if !kept.tips.is_empty() {
                 crate::store::keep::add(repo, writer, &kept)?;

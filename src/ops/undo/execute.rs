@@ -98,6 +98,7 @@ fn move_base(
             salvage: None,
             tips: vec![base.from],
             config: Vec::new(),
+            sparse: None,
         };
         keep::add(repo, writer, &kept)?;
         let message = format!("session undo: {}", session.name);
