@@ -14,7 +14,10 @@ impl Repo {
     /// Refused, if the files cannot be had or the place is taken: nothing has changed then, and `scratch` is gone.
     pub fn revive(&self, worktree: &Worktree, scratch: &Path) -> Result<()> {
         let failed = || format!("The worktree '{}' could not be made again.", worktree.path.display());
-        std::fs::create_dir_all(scratch).or_refuse(failed)?;
+        std::fs::create_dir_all(scratch).or_refuse(failed).map_err(|error| {
+            let folder = worktree.path.parent().unwrap_or(&worktree.path).display().to_string();
+            error.hint(format!("'{folder}' must be a folder that may be written to; then run it again."))
+        })?;
         let revived = self.write_files(worktree, scratch).and_then(|()| {
             let mut link = b"gitdir: ".to_vec();
             link.extend(bytes_of_path(&link_target(worktree)));
@@ -27,10 +30,7 @@ impl Repo {
             }
             std::fs::rename(scratch, &worktree.path).or_refuse(failed)
         });
-        if revived.is_err() {
-            let _ = crate::host::copy::remove_tree(scratch);
-        }
-        revived
+        revived.inspect_err(|_| drop(crate::host::copy::remove_tree(scratch)))
     }
 
     fn write_files(&self, worktree: &Worktree, scratch: &Path) -> Result<()> {

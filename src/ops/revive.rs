@@ -139,10 +139,13 @@ pub fn execute(ctx: &Context, writer: &Writer, mend: &Mend, warnings: &mut Vec<S
     outcome.and_then(|made| released.map(|()| made))
 }
 
+/// What the name of such a directory has before the operation's id.
+const MARK: &str = "~session-";
+
 /// Where the files of a worktree lie until all of them are there: beside its place.
 fn scratch_of(path: &Path, writer: &Writer) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}~session-{}", writer.operation))
+    path.with_file_name(format!(".{name}{MARK}{}", writer.operation))
 }
 
 fn claimed(
@@ -223,7 +226,9 @@ fn after_checkout(repo: &Repo, worktree: &Worktree) -> Result<Option<String>> {
 /// # Errors
 /// Refused, if the worktrees cannot be listed or the files cannot be deleted.
 pub fn recover(repo: &Repo, name: &str, scratch: Option<&str>) -> Result<String> {
-    if let Some(scratch) = scratch.map(Path::new)
+    // Nothing goes whose name is not of the kind that is given here.
+    let is_ours = |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(MARK));
+    if let Some(scratch) = scratch.map(Path::new).filter(is_ours)
         && scratch.symlink_metadata().is_ok()
     {
         crate::host::copy::remove_tree(scratch)?;

@@ -144,7 +144,8 @@ fn what_a_lost_directory_alone_reached_is_kept_when_it_is_made_again() {
     begun.file("y", "1\n").commit("on no branch");
     let detached = begun.rev("HEAD");
     std::fs::remove_dir_all(begun.here()).expect("removed by hand");
-    r.git("session adopt begun").ok();
+    let answer = r.git("session adopt begun --json").ok().json_as("adopt");
+    assert_eq!(answer["mended"], serde_json::json!([{ "name": "begun", "worktree": begun.here() }]));
     assert_eq!(r.session("begun").rev("HEAD"), detached);
     r.session("begun").git("status --porcelain").ok().stdout("");
     for id in [lost, detached] {

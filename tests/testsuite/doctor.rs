@@ -192,6 +192,7 @@ fn links_that_lead_nowhere_are_written_anew() {
     assert_eq!(s.read(".git"), link);
     is_well(&r);
     s.remove(".git");
+    r.git("session doctor").code(1).stdout_contains("has lost its `.git`");
     r.git("session doctor --fix").ok();
     is_well(&r);
     s.remove(".git").git_args(["init", "--quiet"]).ok();

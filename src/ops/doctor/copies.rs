@@ -66,7 +66,7 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
         }
         if !secret.is_empty() {
             let what = format!(
-                "Copied into it, and by now on the list of secrets: {}. It does not go away with the session.",
+                "Copied into it, and by now on the list of secrets: {}. Its worktree is not removed while that is there.",
                 list(&secret)
             );
             let remedy =

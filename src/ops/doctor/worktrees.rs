@@ -61,7 +61,11 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
                 )),
                 Link::Nowhere => Finding::error(
                     "link-broken",
-                    "The directory's `.git` leads nowhere: the repository was moved, or is mounted elsewhere here.",
+                    if worktree.is_missing {
+                        "The directory has lost its `.git`, the file that leads to the repository."
+                    } else {
+                        "The directory's `.git` leads nowhere: the repository was moved, or is mounted elsewhere here."
+                    },
                 )
                 .remedy(
                     "`git worktree repair` writes it anew. In a container, mount the repository at the path it has \

@@ -112,6 +112,9 @@ pub fn find(
         for nested in found.nested {
             warnings.push(format!("'{nested}' is a repository of its own, and was not copied."));
         }
+        for folder in found.unreadable {
+            warnings.push(format!("'{folder}' was not copied: it cannot be read."));
+        }
     }
     plan.source = Some(main);
     Ok(plan)
@@ -188,6 +191,8 @@ struct Found {
     links: Vec<(BString, usize)>,
     denied: Vec<BString>,
     nested: Vec<BString>,
+    /// Folders that may not be looked into.
+    unreadable: Vec<BString>,
 }
 
 impl Search<'_> {
@@ -228,7 +233,16 @@ impl Search<'_> {
             }
             return found;
         }
-        let Ok(entries) = folder.read_dir() else { return found };
+        let entries = match folder.read_dir() {
+            Ok(entries) => entries,
+            Err(error) => {
+                // One that is gone by now is none.
+                if named.is_some() && error.kind() != std::io::ErrorKind::NotFound {
+                    found.unreadable.push(path.into());
+                }
+                return found;
+            }
+        };
         let mut folders = Vec::new();
         let mut files = Vec::new();
         for entry in entries.flatten() {
@@ -258,5 +272,6 @@ impl Found {
         self.links.extend(more.links);
         self.denied.extend(more.denied);
         self.nested.extend(more.nested);
+        self.unreadable.extend(more.unreadable);
     }
 }
