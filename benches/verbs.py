@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Times verbs beside plain git in one run: CPU (user and system of all descendants) and wall, medians, ratios.
 
-    benches/verbs.py [--repo CLONE] [--files 5000] [--size 9000] [--runs 5] [--at DIRECTORY] [VERB ...]
+    benches/verbs.py [--repo CLONE] [--files 5000] [--size 9000] [--runs 5] [--at DIRECTORY] [--tree DIRECTORY] [VERB ...]
 
 VERB is create, create-many, copy, list, records, version; all of them without. Without --repo a repository is generated:
-FILES files of about SIZE bytes with a history, packed. The directory should be on the file system that is meant;
+FILES files of about SIZE bytes with a history, packed. With --tree `copy` takes what is in that directory, such as a real
+`node_modules`, for the ignored files; they are copied to the file system that is meant first. The directory should be on the file system that is meant;
 what is compared runs in turns, A B A B, so that a drifting machine drifts for both. Needs git, and git-session on
 PATH (`cargo install --path .`). `wt` (worktrunk) is measured too where it is installed.
 """
@@ -75,6 +76,13 @@ def generate(place, files, size):
     return repo
 
 
+def used(place):
+    """Bytes in use on a file system, once all is written."""
+    os.sync()
+    stat = os.statvfs(place)
+    return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+
+
 def compare(name, ours, others, runs, clean=lambda: None):
     """Runs the contestants in turns and prints a line for each, with its ratio to the first of the others."""
     contestants = [("git session", ours), *others]
@@ -97,8 +105,8 @@ def compare(name, ours, others, runs, clean=lambda: None):
 
 
 class Bench:
-    def __init__(self, repo, runs):
-        self.repo, self.runs = repo, runs
+    def __init__(self, repo, runs, tree=None):
+        self.repo, self.runs, self.tree = repo, runs, tree
         self.place = os.path.dirname(repo)
         self.sessions = os.path.join(self.place, "repo-sessions")
         git("config", "session.path", "../repo-sessions/{name}", cwd=repo)
@@ -167,7 +175,10 @@ class Bench:
         """The ignored files of a project's packages: what `create` takes longer with them, beside `cp -a`."""
         random.seed(2)
         folder = os.path.join(self.repo, "node_modules")
-        for number in range(count):
+        if self.tree:
+            subprocess.run(["cp", "-a", self.tree, folder], check=True)
+            count = sum(len(files) for _, _, files in os.walk(folder))
+        for number in range(0 if self.tree else count):
             path = os.path.join(folder, f"p{number // 9}", f"d{number % 3}", f"f{number}.js")
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
@@ -190,14 +201,20 @@ class Bench:
         clean()
         compare(f"copy, {count} ignored files", lambda _: run(["git", "session", "env", "refresh", name], self.repo),
                 [("cp -a --reflink=auto", theirs)], self.runs, clean)
-        found = sum(len(files) for _, _, files in os.walk(folder))
-        git("session", "env", "refresh", name, cwd=self.repo)
-        assert sum(len(files) for _, _, files in os.walk(target)) == found == count
-        for label, place in (("apparent", []), ("on disk", ["--no-apparent"])):
-            size = ["du", "-s", "--block-size=1"] + (["--apparent-size"] if not place else [])
-            out = [int(subprocess.run([*size, path], capture_output=True, text=True, check=True).stdout.split()[0])
-                   for path in (target, folder)]
-            print(f"  {label}: {out[0]} bytes, the original's {out[1]}")
+        sizes = {}
+        for label, action, made in (
+            ("git session", lambda: git("session", "env", "refresh", name, cwd=self.repo), target),
+            ("cp -a --reflink=auto", lambda: theirs(0), plain),
+        ):
+            before = used(self.place)
+            action()
+            sizes[label] = used(self.place) - before
+            kept = subprocess.run(["du", "-s", "--block-size=1", made], capture_output=True, text=True, check=True)
+            print(f"  {label}: {kept.stdout.split()[0]} bytes in blocks of its own or shared ones")
+            assert sum(len(files) for _, _, files in os.walk(made)) == count
+        ours, cp = sizes.values()
+        print(f"  room taken of the file system: {ours} bytes, by cp {cp}   ratio {ours / max(cp, 1):5.2f}")
+        clean()
         git("config", "--unset", "session.copy", cwd=self.repo)
         shutil.rmtree(folder)
         self.clear()
@@ -277,6 +294,7 @@ def main():
     parser.add_argument("--size", type=int, default=9000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--at")
+    parser.add_argument("--tree")
     parser.add_argument("verbs", nargs="*")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.at) as place:
@@ -287,7 +305,7 @@ def main():
         else:
             repo = generate(place, options.files, options.size)
         print(git("version").strip(), "·", len(git("ls-files", cwd=repo).splitlines()), "files")
-        bench = Bench(repo, options.runs)
+        bench = Bench(repo, options.runs, options.tree and os.path.abspath(options.tree))
         for verb in options.verbs or ["version", "create", "create-many", "copy", "list", "records"]:
             getattr(bench, "bench_" + verb.replace("-", "_"))()
 

@@ -1,8 +1,8 @@
 //! `git session adopt`
 
-use crate::commands::{DryRun, Format, FormatArgs, Stage, branch_names};
+use crate::commands::{DryRun, Format, FormatArgs, Stage, branch_names, print_json};
 use crate::error::{Exit, Result};
-use crate::ops::{adopt, create};
+use crate::ops::{adopt, create, revive};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -50,6 +50,14 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     };
     if args.dry_run.dry_run {
         let plan = adopt::plan(ctx, &options)?;
+        if format == Format::Json {
+            let mut value = render::json::create_plan(&plan.create);
+            let place =
+                |mend: &revive::Mend| mend.worktree.as_ref().map(|tree| tree.path.clone()).or(mend.place.clone());
+            let mend: Vec<_> = plan.mend.iter().filter_map(|mend| Some((&mend.session.name, place(mend)?))).collect();
+            value["mended"] = render::json::mended(mend.iter().map(|(name, path)| (*name, path.as_path())));
+            return print_json(&value);
+        }
         let mut text = render::create::plan(&plan.create);
         for mend in &plan.mend {
             text.push_str(&format!("Would give '{}' its worktree.\n", mend.session.name));
@@ -59,9 +67,13 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     }
     let writer = ctx.writer()?;
     let plan = adopt::plan(ctx, &options)?;
-    let mut mended = String::new();
+    let (mut mended, mut places) = (String::new(), Vec::new());
     for mend in &plan.mend {
-        let (name, path) = adopt::mend_one(ctx, &writer, mend)?;
+        let mut warnings = Vec::new();
+        let (name, path) = revive::execute(ctx, &writer, mend, &mut warnings)?;
+        for warning in &warnings {
+            render::warn(stage.colours().err, warning);
+        }
         if mend.worktree.is_none() {
             super::env::prepare(stage, &writer, &name)?;
         }
@@ -70,6 +82,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             stage.colours().out.bold(name.as_str()),
             render::create::shell_quoted(&path)
         ));
+        places.push((name, path));
     }
     if format == Format::Table {
         render::answer(&mended)?;
@@ -78,5 +91,5 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         render::narrate("Every worktree is a session's already, or on the base.");
     }
     let outcome = create::execute(ctx, &writer, plan.create, &render::surroundings::progress)?;
-    super::create::report(stage, &outcome, &format, "Adopted")
+    super::create::report(stage, &outcome, &format, "Adopted", &places)
 }

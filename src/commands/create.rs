@@ -4,7 +4,7 @@ use crate::commands::{DryRun, Format, FormatArgs, Stage, branch_names, print_jso
 use crate::error::{Error, Exit, Result};
 use crate::ops::create::{self, Options};
 use crate::render;
-use crate::session::Priority;
+use crate::session::{Name, Priority};
 use clap_complete::engine::ArgValueCandidates;
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -125,19 +125,38 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         for note in &plan.surroundings.notes {
             render::hint(stage.colours().err, note);
         }
-        render::answer(&render::create::plan(&plan))?;
-        return Ok(Exit::Done);
+        return preview(&plan, &format);
     }
     let writer = ctx.writer()?;
     let plan = create::plan(ctx, &options)?;
     let outcome = create::execute(ctx, &writer, plan, &render::surroundings::progress)?;
-    let exit = report(stage, &outcome, &format, "Created")?;
+    let exit = report(stage, &outcome, &format, "Created", &[])?;
     stage.tidy_up();
     Ok(exit)
 }
 
-/// What `create` and `adopt` say of what they made.
-pub(super) fn report(stage: &Stage, outcome: &create::Outcome, format: &Format, verb: &str) -> Result<Exit> {
+/// What `create` and `adopt` would make.
+pub(super) fn preview(plan: &create::CreatePlan, format: &Format) -> Result<Exit> {
+    match format {
+        Format::Json => return print_json(&render::json::create_plan(plan)),
+        Format::Template(template) => {
+            for session in render::json::create_plan(plan)["sessions"].as_array().into_iter().flatten() {
+                render::answer(&(render::template::fill(template, session, &render::list::FIELDS)? + "\n"))?;
+            }
+        }
+        Format::Table => render::answer(&render::create::plan(plan))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What `create` and `adopt` say of what they made; `mended` are live sessions that have their worktree again.
+pub(super) fn report(
+    stage: &Stage,
+    outcome: &create::Outcome,
+    format: &Format,
+    verb: &str,
+    mended: &[(Name, PathBuf)],
+) -> Result<Exit> {
     let ctx = stage.context()?;
     let colours = stage.colours();
     stage.wrote();
@@ -163,7 +182,11 @@ pub(super) fn report(stage: &Stage, outcome: &create::Outcome, format: &Format, 
     }
     match format {
         Format::Json => {
-            print_json(&render::json::create(outcome))?;
+            let mut value = render::json::create(outcome);
+            if !mended.is_empty() {
+                value["mended"] = render::json::mended(mended.iter().map(|(name, path)| (name, path.as_path())));
+            }
+            print_json(&value)?;
         }
         Format::Template(template) => {
             for session in render::json::create(outcome)["sessions"].as_array().into_iter().flatten() {

@@ -34,7 +34,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         stage.wrote();
     }
     match format {
-        Format::Table => render::answer(&render::doctor::table(&diagnosis, args.fix, stage.colours().out))?,
+        Format::Table => {
+            let table = render::doctor::table(&diagnosis, args.fix, stage.colours().out, render::terminal_width());
+            render::answer(&table)?;
+        }
         _ => drop(print_json(&render::doctor::json(&diagnosis))?),
     }
     Ok(if diagnosis.has_errors() { Exit::Refused } else { Exit::Done })

@@ -109,5 +109,6 @@ fn refresh(stage: &Stage, name: Option<&str>, setup: bool, dry_run: bool, json: 
     } else {
         render::narrate(render::surroundings::done(&scene, &prepared).trim_end());
     }
-    Ok(if prepared.failed.is_some() { Exit::Refused } else { Exit::Done })
+    let exit = if prepared.failed.is_some() { Exit::Refused } else { Exit::Done };
+    Ok(prepared.trouble.map_or(exit, |kind| exit.worst(kind.into())))
 }

@@ -37,17 +37,30 @@ impl Patterns {
 
     /// What they say of one path from the top, its parents left out: named, taken out again, or nothing.
     pub fn verdict(&self, path: &BStr, is_directory: bool) -> Option<bool> {
+        self.rule(path, is_directory).map(|(is_named, _)| is_named)
+    }
+
+    /// The same, with the number of the line that says so, from 0.
+    pub fn rule(&self, path: &BStr, is_directory: bool) -> Option<(bool, usize)> {
         let case = if self.fold { gix::glob::pattern::Case::Fold } else { gix::glob::pattern::Case::Sensitive };
         let found = self.search.pattern_matching_relative_path(path, Some(is_directory), case)?;
-        Some(!found.pattern.is_negative())
+        Some((!found.pattern.is_negative(), found.sequence_number.saturating_sub(1)))
+    }
+
+    /// The line that names the path or the first of the directories above it that is named.
+    pub fn naming(&self, path: &BStr, is_directory: bool) -> Option<usize> {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let named = |path: &[u8], is_directory| match self.rule(path.into(), is_directory) {
+            Some((true, line)) => Some(line),
+            _ => None,
+        };
+        slashes.into_iter().find_map(|at| named(&path[..at], true)).or_else(|| named(path, is_directory))
     }
 
     /// Whether they name a path or one of the directories above it. As git has it, what is below a directory that is
     /// named cannot be taken out again.
     pub fn names(&self, path: &BStr, is_directory: bool) -> bool {
-        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        slashes.into_iter().any(|at| self.verdict(path[..at].into(), true) == Some(true))
-            || self.verdict(path, is_directory) == Some(true)
+        self.naming(path, is_directory).is_some()
     }
 }
 

@@ -14,6 +14,7 @@ mod objects;
 pub mod refill;
 pub mod refs;
 pub mod replay;
+pub mod revive;
 pub mod salvage;
 pub mod status;
 mod work;

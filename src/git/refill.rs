@@ -3,7 +3,7 @@
 //! `git stash apply --index` merges; here `HEAD` is put where the salvage was made, so that nothing is to be merged and
 //! every byte comes back, an unmerged index too.
 
-use crate::error::Result;
+use crate::error::{Context, Result};
 use crate::git::{Repo, Worktree};
 use crate::session::{BString, ObjectId};
 use std::collections::HashMap;
@@ -23,7 +23,46 @@ pub struct Work {
     pub stages: Vec<(char, ObjectId)>,
 }
 
+/// What a sparse checkout leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sparse {
+    /// The lines of `info/sparse-checkout`.
+    pub patterns: Vec<u8>,
+    /// Whether they name directories only, as git makes them.
+    pub is_cone: bool,
+}
+
 impl Repo {
+    /// The patterns of a worktree that is a sparse checkout.
+    ///
+    /// # Errors
+    /// Refused, if they cannot be read.
+    pub fn sparse_of(&self, worktree: &Worktree) -> Result<Option<Sparse>> {
+        let file = worktree.git_dir.join("info/sparse-checkout");
+        let is_on = |key: &str| -> Result<bool> {
+            Ok(self.git_of(&worktree.git_dir).args(["config", "--type=bool", "--get", key]).run()?.text() == "true")
+        };
+        if !file.exists() || !is_on("core.sparseCheckout")? {
+            return Ok(None);
+        }
+        let patterns = std::fs::read(&file).or_refuse(|| format!("'{}' could not be read.", file.display()))?;
+        Ok(Some(Sparse { patterns, is_cone: is_on("core.sparseCheckoutCone")? }))
+    }
+
+    /// Makes a worktree a sparse checkout. Changed files stay, wherever they lie.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn make_sparse(&self, worktree: &Worktree, sparse: &Sparse) -> Result<()> {
+        let folder = worktree.git_dir.join("info");
+        let failed = || format!("'{}' could not be written.", folder.display());
+        std::fs::create_dir_all(&folder).or_refuse(failed)?;
+        std::fs::write(folder.join("sparse-checkout"), &sparse.patterns).or_refuse(failed)?;
+        // It takes the patterns that are there.
+        let kind = if sparse.is_cone { "--cone" } else { "--no-cone" };
+        self.git_in(&worktree.path).without_hooks().args(["sparse-checkout", "init", kind]).run_ok().map(drop)
+    }
+
     /// Takes a salvage apart; `kept` are the commits that lie beside it, stages among them. With no salvage there may be
     /// the index of a worktree whose directory was gone. None if there is neither.
     ///
@@ -76,9 +115,18 @@ impl Repo {
     ///
     /// # Errors
     /// Refused, with git's words.
-    pub fn refill(&self, worktree: &Worktree, tip: ObjectId, work: Option<&Work>) -> Result<()> {
+    pub fn refill(
+        &self,
+        worktree: &Worktree,
+        tip: ObjectId,
+        work: Option<&Work>,
+        sparse: Option<&Sparse>,
+    ) -> Result<()> {
         let git = || self.git_in(&worktree.path).without_hooks();
         let Some(work) = work else {
+            if let Some(sparse) = sparse {
+                self.make_sparse(worktree, sparse)?;
+            }
             return git().args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).run_ok().map(drop);
         };
         if let Some(head) = work.head.filter(|head| *head != tip) {
@@ -103,7 +151,9 @@ impl Repo {
             written?;
         }
         // Its code says whether something is unmerged or changed.
-        git().args(["update-index", "-q", "--refresh"]).run().map(drop)
+        git().args(["update-index", "-q", "--refresh"]).run()?;
+        // Only now: work may lie where the patterns leave out what is unchanged.
+        sparse.map_or(Ok(()), |sparse| self.make_sparse(worktree, sparse))
     }
 
     /// What `git update-index --index-info` takes for the paths of all stages.

@@ -132,7 +132,14 @@ pub fn ignored(top: &Path) -> Result<Vec<BString>> {
         .env("GIT_OPTIONAL_LOCKS", "0")
         .args(["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])
         .run_ok()?;
-    Ok(paths(&output.stdout))
+    let mut list: Vec<BString> = Vec::new();
+    for path in paths(&output.stdout) {
+        // Of a folder that no pattern names, and in which all is ignored, git names the files behind it once more.
+        if !list.last().is_some_and(|last| last.ends_with(b"/") && path.starts_with(last)) {
+            list.push(path);
+        }
+    }
+    Ok(list)
 }
 
 /// Paths that are neither tracked nor ignored, each by itself; a nested repository ends with a slash.

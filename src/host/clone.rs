@@ -15,8 +15,7 @@ use unix as system;
 use crate::error::{Error, Result};
 use crate::session::BString;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Size, and time of the last change in nanoseconds: what tells whether a file is still as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +45,14 @@ pub enum Outcome {
     Copied {
         /// What it looks like.
         look: Look,
-        /// Whether it shares its contents with the other one.
-        shared: bool,
+        /// Where there are contents: whether they are shared with the other one's, or copied.
+        shared: Option<bool>,
     },
     /// Something is at its place already.
     Taken,
     /// It is gone from the source.
     Vanished,
-    /// A parent is a link or no directory, on either side; or it is no file and no link.
+    /// A parent is a link or no directory, on either side; or it cannot be read, or is no file and no link.
     Blocked,
 }
 
@@ -75,53 +74,15 @@ const CHUNK: usize = 64;
 /// Refused, if the target cannot be written; files copied so far stay.
 pub fn files(source: &Path, target: &Path, files: &[BString], threads: usize, edit: Edit<'_>) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Blocked; files.len()];
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let next = AtomicUsize::new(0);
     let can_share = AtomicBool::new(true);
-    let chunks: Vec<Mutex<(&[BString], &mut [Outcome])>> =
-        files.chunks(CHUNK).zip(outcomes.chunks_mut(CHUNK)).map(Mutex::new).collect();
-    let fail = |error: Error| {
-        next.store(chunks.len(), Ordering::Relaxed);
-        if let Ok(mut slot) = failure.lock() {
-            slot.get_or_insert(error);
-        }
-    };
-    let work = || {
-        let mut copier = match system::Copier::new(source, target, &can_share) {
-            Ok(copier) => copier,
-            Err(error) => return fail(error),
-        };
-        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Ok(mut chunk) = chunk.lock() else { return };
-            let (files, outcomes) = &mut *chunk;
-            for (file, outcome) in files.iter().zip(outcomes.iter_mut()) {
-                match copier.copy(file, edit) {
-                    Ok(done) => *outcome = done,
-                    Err(error) => {
-                        let place = target.join(file.to_string());
-                        return fail(
-                            Error::refused(format!("'{}' could not be written.", place.display())).because(error),
-                        );
-                    }
-                }
-            }
-        }
-    };
-    let threads = threads.min(files.len().div_ceil(CHUNK));
-    if threads <= 1 {
-        work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
-        });
-    }
-    drop(chunks);
-    match failure.into_inner() {
-        Ok(Some(error)) => Err(error),
-        _ => Ok(outcomes),
-    }
+    let new = || system::Copier::new(source, target, &can_share);
+    super::share_work::in_chunks((files, &mut outcomes), CHUNK, threads, new, |copier, file| {
+        copier.copy(file, edit).map_err(|error| {
+            let place = target.join(file.to_string());
+            Error::refused(format!("'{}' could not be written.", place.display())).because(error)
+        })
+    })?;
+    Ok(outcomes)
 }
 
 /// Puts a symbolic link at a path below `top`; parents that lack are made, none is a link. False if something is there,
@@ -133,4 +94,43 @@ pub fn link(top: &Path, path: &BString, to: &Path) -> Result<bool> {
     system::link(top, path, to).map_err(|error| {
         Error::refused(format!("The link '{}' could not be made.", top.join(path.to_string()).display())).because(error)
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_between_listing_and_copying_is_left_out_and_the_rest_is_copied() {
+        let top = std::env::temp_dir().join(format!("git-session-clone-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&top);
+        let (from, to) = (top.join("from"), top.join("to"));
+        for folder in ["d/deep", "e", "f"] {
+            std::fs::create_dir_all(from.join(folder)).expect("can be made");
+        }
+        std::fs::create_dir_all(&to).expect("can be made");
+        let listed = ["a", "b", "d/deep/x", "d/deep/y", "d/z", "e/one", "f/in/the/way"].map(BString::from);
+        for file in &listed[..6] {
+            std::fs::write(from.join(file.to_string()), file.to_string()).expect("can be written");
+        }
+        std::fs::remove_file(from.join("a")).expect("is there");
+        std::fs::remove_dir_all(from.join("d/deep")).expect("is there");
+        std::fs::remove_dir_all(from.join("e")).expect("is there");
+        // What stands there now is no directory.
+        std::fs::write(from.join("f/in"), "").expect("can be written");
+        let edit = Edit { wants: &|_| false, change: &|_| None };
+        for threads in [1, 2] {
+            let outcomes = files(&from, &to, &listed, threads, edit).expect("no error");
+            let is_copied = |at: usize| matches!(outcomes[at], Outcome::Copied { shared: Some(_), .. });
+            assert!(is_copied(1) && is_copied(4), "{outcomes:?}");
+            for gone in [0, 2, 3, 5] {
+                assert_eq!(outcomes[gone], Outcome::Vanished, "{}", listed[gone]);
+            }
+            assert_eq!(outcomes[6], Outcome::Blocked);
+            assert!(!to.join("e").exists() && !to.join("d/deep").exists(), "no empty folders are left");
+            std::fs::remove_file(to.join("b")).expect("is there");
+            std::fs::remove_dir_all(to.join("d")).expect("is there");
+        }
+        let _ = std::fs::remove_dir_all(&top);
+    }
 }

@@ -8,8 +8,6 @@ use crate::error::{Error, Result};
 use crate::host::exchange::Stat;
 use crate::session::BString;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What sort of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,52 +51,14 @@ const CHUNK: usize = 128;
 pub fn tree(source: &Path, target: &Path, jobs: &[Job], refuse_crlf: bool, threads: usize) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Skipped; jobs.len()];
     make_directories(target, jobs)?;
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let next = AtomicUsize::new(0);
-    let chunks: Vec<Mutex<(&[Job], &mut [Outcome])>> =
-        jobs.chunks(CHUNK).zip(outcomes.chunks_mut(CHUNK)).map(Mutex::new).collect();
-    let work = || {
-        let mut copier = match Copier::new(source, target, refuse_crlf) {
-            Ok(copier) => copier,
-            Err(error) => return note(&failure, error),
-        };
-        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Ok(mut chunk) = chunk.lock() else { return };
-            let (jobs, outcomes) = &mut *chunk;
-            for (job, outcome) in jobs.iter().zip(outcomes.iter_mut()) {
-                match copier.copy(job) {
-                    Ok(done) => *outcome = done,
-                    Err(error) => {
-                        next.store(chunks.len(), Ordering::Relaxed);
-                        let place = target.join(job.path.to_string());
-                        let error =
-                            Error::refused(format!("'{}' could not be written.", place.display())).because(error);
-                        return note(&failure, error);
-                    }
-                }
-            }
-        }
-    };
-    if threads <= 1 {
-        work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
-        });
-    }
-    drop(chunks);
-    match failure.into_inner() {
-        Ok(Some(error)) => Err(error),
-        _ => Ok(outcomes),
-    }
-}
-
-fn note(failure: &Mutex<Option<Error>>, error: Error) {
-    if let Ok(mut slot) = failure.lock() {
-        slot.get_or_insert(error);
-    }
+    let new = || Copier::new(source, target, refuse_crlf);
+    super::share_work::in_chunks((jobs, &mut outcomes), CHUNK, threads, new, |copier, job| {
+        copier.copy(job).map_err(|error| {
+            let place = target.join(job.path.to_string());
+            Error::refused(format!("'{}' could not be written.", place.display())).because(error)
+        })
+    })?;
+    Ok(outcomes)
 }
 
 /// All directories that the jobs need, each made once, parents first.

@@ -8,11 +8,10 @@ use crate::ops::base::{self, Chosen, short_name};
 use crate::ops::create::{
     BranchFrom, CreatePlan, Place, Planned, Uncommitted, place_of, require_free_place, surroundings_of,
 };
-use crate::ops::journal::{self, Plan};
+use crate::ops::revive::{self, Mend};
 use crate::ops::surroundings::Surroundings;
 use crate::session::{EventKind, Name, Record};
-use crate::store::{Loaded, Snapshot, Writer, pending, retry};
-use std::path::PathBuf;
+use crate::store::Snapshot;
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
@@ -40,19 +39,6 @@ pub struct AdoptPlan {
     pub mend: Vec<Mend>,
 }
 
-/// A live session whose worktree or branch is not what its record says.
-#[derive(Debug, Clone)]
-pub struct Mend {
-    /// The session.
-    pub session: Loaded,
-    /// The worktree that is tied to it; none: one is made at `place`.
-    pub worktree: Option<Worktree>,
-    /// Where a new worktree goes.
-    pub place: Option<PathBuf>,
-    /// The branch that the record takes over.
-    pub branch: Option<String>,
-}
-
 /// Plans what to adopt. Reads only.
 ///
 /// # Errors
@@ -76,7 +62,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<AdoptPlan> {
     };
     for found in wanted(ctx, &snapshot, options, &base)? {
         match found {
-            Found::Session(name) => plan.mend.push(mend(ctx, &name)?),
+            Found::Session(name) => plan.mend.push(revive::plan(ctx, &name)?),
             Found::Branch(branch, worktree) => {
                 let planned = one(ctx, &snapshot, options, &base, branch, worktree, &plan.create.sessions)?;
                 plan.create.sessions.push(planned);
@@ -273,115 +259,4 @@ fn one(
         event: EventKind::Adopted,
         warnings: Vec::new(),
     })
-}
-
-fn mend(ctx: &Context, session: &Name) -> Result<Mend> {
-    // A session that is just being made looks like one whose worktree is lost.
-    if let Some(held) = pending::find(&ctx.repo, &session.pending())? {
-        return Err(pending::is_held(&held));
-    }
-    unclaimed(ctx, session)
-}
-
-/// What a session lacks, whoever has the claim.
-fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
-    let snapshot = &Snapshot::read(&ctx.repo)?;
-    let session = snapshot.require(session)?;
-    let mut mend = Mend { session: session.clone(), worktree: None, place: None, branch: None };
-    let found = snapshot.worktree_of(session);
-    if let Some(worktree) = found.filter(|worktree| !worktree.is_missing) {
-        mend.worktree = Some(worktree.clone());
-        match worktree.branch() {
-            Some(branch) if branch != session.record.branch => {
-                if ctx.repo.ref_id(&session.record.branch)?.is_some() {
-                    return Err(Error::refused(format!(
-                        "The worktree of '{}' is on '{}', and its branch '{}' is there too.",
-                        session.name,
-                        short_name(&branch),
-                        session.record.branch_short()
-                    ))
-                    .hint(format!(
-                        "`git -C {} switch {}` goes back.",
-                        worktree.path.display(),
-                        session.record.branch_short()
-                    )));
-                }
-                mend.branch = Some(branch);
-            }
-            _ if worktree.tie.is_some() => {
-                return Err(Error::refused(format!("The session '{}' has its worktree already.", session.name))
-                    .hint(format!("It is at '{}'.", worktree.path.display())));
-            }
-            _ => {}
-        }
-        return Ok(mend);
-    }
-    if ctx.repo.ref_id(&session.record.branch)?.is_none() {
-        return Err(Error::refused(format!("The branch '{}' is gone.", session.record.branch_short()))
-            .hint(format!("`git branch {} <commit>` makes it again.", session.record.branch_short())));
-    }
-    let path = place_of(ctx, &session.name, &session.record.branch)?;
-    require_free_place(&path)?;
-    mend.place = Some(path);
-    Ok(mend)
-}
-
-/// Gives a live session its worktree, or the branch that its worktree is on.
-///
-/// # Errors
-/// Refused or contended.
-pub fn mend_one(ctx: &Context, writer: &Writer, mend: &Mend) -> Result<(Name, PathBuf)> {
-    let name = &mend.session.name;
-    let _held = journal::hold(&ctx.repo, writer)?;
-    let entry = Plan::Mend { name: name.to_string() };
-    let claims = journal::claim(&ctx.repo, writer, &[(name.pending(), entry, Vec::new())])?;
-    // The plan was made before the claim.
-    let outcome = unclaimed(ctx, name).and_then(|mend| mend_claimed(ctx, writer, mend));
-    let edits: Vec<_> = claims.iter().map(pending::Pending::release).collect();
-    let released = retry(|| ctx.repo.transact(&edits, "session: adopted"));
-    outcome.and_then(|made| released.map(|()| made))
-}
-
-fn mend_claimed(ctx: &Context, writer: &Writer, mend: Mend) -> Result<(Name, PathBuf)> {
-    let repo = &ctx.repo;
-    let name = mend.session.name.clone();
-    let worktree = match (mend.worktree, mend.place) {
-        (Some(worktree), _) => worktree,
-        (None, Some(place)) => {
-            // git keeps the entry of a directory that is gone, and the branch looks taken until it is pruned.
-            let snapshot = Snapshot::read(repo)?;
-            if let Some(stale) =
-                snapshot.worktree_of(&mend.session).filter(|stale| stale.is_missing && stale.locked.is_none())
-            {
-                crate::ops::journal::end::keep_entry(repo, writer, &mend.session, stale)?;
-                repo.forget_worktree(stale)?;
-            }
-            if let Some(parent) = place.parent() {
-                std::fs::create_dir_all(parent).map_err(|error| {
-                    Error::refused(format!("'{}' could not be made.", parent.display())).because(error)
-                })?;
-            }
-            repo.git()
-                .args(["worktree", "add", "--quiet"])
-                .arg(&place)
-                .arg(mend.session.record.branch_short())
-                .run_ok()?;
-            repo.registered_at(&place)?
-        }
-        (None, None) => return Err(Error::bug("Nothing to adopt.")),
-    };
-    repo.tie(&worktree.git_dir, &name)?;
-    writer.append(repo, &name, mend.session.id(), |_, record| {
-        let what = match &mend.branch {
-            Some(branch) => {
-                record.branch.clone_from(branch);
-                format!("branch {}", short_name(branch))
-            }
-            None => format!("worktree {}", worktree.path.display()),
-        };
-        let mut event = writer.event(&name, EventKind::Adopted, what);
-        event.branch_tip = repo.ref_id(&record.branch)?;
-        Ok(Some(event))
-    })?;
-    Ok((name, worktree.path))
 }

@@ -21,6 +21,7 @@ pub mod ports;
 pub mod relocate;
 pub mod removal;
 pub mod restore;
+pub mod revive;
 pub mod scope;
 pub mod set;
 pub mod show;

@@ -36,6 +36,8 @@ pub struct RestorePlan {
     pub uncommitted: bool,
     /// Settings of the branch.
     pub config: Vec<String>,
+    /// The entry of `@keep` that has the patterns of its sparse checkout.
+    pub sparse: Option<ObjectId>,
     /// The facts, as they will be.
     pub record: Record,
     /// What the user should know.
@@ -116,8 +118,19 @@ pub fn end_of(ctx: &Context, ended: &Loaded) -> Result<(Event, Loaded)> {
         .hint(format!("`git log {}` shows its timeline.", done::reference(ended.id()))))
 }
 
-/// What `@keep` holds of a session's last end: the salvage, what lies beside it, the settings of the branch.
-fn kept_of(ctx: &Context, ended: &Loaded, end: &Event) -> Result<(Option<ObjectId>, Vec<ObjectId>, Vec<String>)> {
+/// What `@keep` holds of a session's last end.
+#[derive(Default)]
+struct Held {
+    salvage: Option<ObjectId>,
+    /// What lies beside the salvage.
+    kept: Vec<ObjectId>,
+    /// The settings of the branch.
+    config: Vec<String>,
+    /// The entry that has patterns.
+    sparse: Option<ObjectId>,
+}
+
+fn kept_of(ctx: &Context, ended: &Loaded, end: &Event) -> Result<Held> {
     let mut operations = Vec::new();
     let mut brought_back = Vec::new();
     for event in timeline::events(&ctx.repo, ended.head) {
@@ -127,7 +140,7 @@ fn kept_of(ctx: &Context, ended: &Loaded, end: &Event) -> Result<(Option<ObjectI
             brought_back.extend(event.trailer("Session-Salvage").map(str::to_owned));
         }
     }
-    let (mut salvage, mut kept, mut config) = (None, Vec::new(), Vec::new());
+    let mut held = Held::default();
     for entry in keep::entries(&ctx.repo)?.into_iter().filter(|entry| entry.id == Some(ended.id())) {
         let is_ends = entry.operation == end.operation;
         // What was written while it went lies above, by whoever completed the end. Below is an earlier end.
@@ -137,17 +150,18 @@ fn kept_of(ctx: &Context, ended: &Loaded, end: &Event) -> Result<(Option<ObjectI
         if !is_ends && entry.salvage.is_some_and(|id| brought_back.contains(&id.to_string())) {
             break;
         }
-        if salvage.is_none() {
-            salvage = entry.salvage;
-            kept = entry.holds;
+        if held.salvage.is_none() {
+            held.salvage = entry.salvage;
+            held.kept = entry.holds;
         }
         if is_ends {
-            config = entry.config;
+            held.config = entry.config;
+            held.sparse = entry.is_sparse.then_some(entry.commit);
             break;
         }
     }
-    kept.retain(|id| Some(*id) != salvage);
-    Ok((salvage, kept, config))
+    held.kept.retain(|id| Some(*id) != held.salvage);
+    Ok(held)
 }
 
 /// Plans the return of a session. Reads only.
@@ -190,7 +204,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, ended: Loaded, rename: Option<&s
                 .hint(format!("`git -C {place} switch --detach` lets go of it there.")),
         ));
     }
-    let (salvage, kept, config) = kept_of(ctx, &ended, &end)?;
+    let Held { salvage, kept, config, sparse } = kept_of(ctx, &ended, &end)?;
     let mut record = ended.record.clone();
     record.state = before.record.state;
     record.merged_at.clone_from(&before.record.merged_at);
@@ -225,6 +239,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, ended: Loaded, rename: Option<&s
         salvage,
         kept,
         config,
+        sparse,
         record,
         warnings,
         ended,
@@ -354,6 +369,7 @@ pub fn step(ctx: &Context, writer: &Writer, plan: &RestorePlan, trailers: &[(Str
         salvage: plan.salvage.map(|id| id.to_string()),
         kept: plan.kept.iter().map(ToString::to_string).collect(),
         config: plan.config.clone(),
+        sparse: plan.sparse.map(|id| id.to_string()),
         after: None,
     })
 }
@@ -361,7 +377,13 @@ pub fn step(ctx: &Context, writer: &Writer, plan: &RestorePlan, trailers: &[(Str
 /// What must not be pruned while the session is on its way back.
 pub fn holds(plan: &RestorePlan, step: &RestoreStep) -> Vec<ObjectId> {
     let record = ObjectId::from_hex(step.record.as_bytes()).ok();
-    record.into_iter().chain([plan.tip]).chain(plan.salvage).chain(plan.kept.iter().copied()).collect()
+    record
+        .into_iter()
+        .chain([plan.tip])
+        .chain(plan.salvage)
+        .chain(plan.sparse)
+        .chain(plan.kept.iter().copied())
+        .collect()
 }
 
 /// Brings a session back as planned.
@@ -375,19 +397,23 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: RestorePlan) -> Result<Rest
     let claims = journal::claim(&ctx.repo, writer, &wanted)?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
     let mut warnings = steps::run(&ctx.repo, claim, &step)?;
-    warnings.extend(furnish(ctx, writer, &plan));
+    if is_new_worktree(&plan) {
+        warnings.extend(furnish(ctx, writer, &plan.name));
+    }
     Ok(restored(plan, writer, warnings))
+}
+
+/// Whether a worktree is made for it.
+pub fn is_new_worktree(plan: &RestorePlan) -> bool {
+    plan.worktree.is_some() && plan.here_from.is_none()
 }
 
 /// A worktree that was made anew gets its block of ports and the copies that a new one gets. It never fails: what goes
 /// wrong is said.
-pub fn furnish(ctx: &Context, writer: &Writer, plan: &RestorePlan) -> Vec<String> {
-    if plan.worktree.is_none() || plan.here_from.is_some() {
-        return Vec::new();
-    }
+pub fn furnish(ctx: &Context, writer: &Writer, name: &Name) -> Vec<String> {
     let furnished = (|| {
         let snapshot = Snapshot::read(&ctx.repo)?;
-        let session = snapshot.require(&plan.name)?;
+        let session = snapshot.require(name)?;
         crate::ops::ports::ensure(&ctx.repo, session.id())?;
         let Some(scene) = crate::ops::env::Scene::of(ctx, &snapshot, session)? else { return Ok(Vec::new()) };
         let again = crate::ops::surroundings::plan_again(ctx, &snapshot, session, false)?;

@@ -1,13 +1,17 @@
 //! What `doctor` says.
 
 use crate::ops::doctor::{Diagnosis, Finding, Severity};
-use crate::render::{Paint, count, harmless};
+use crate::render::{Paint, columns, count, harmless};
 use serde_json::{Value, json};
 
+/// What stands below a finding begins where its sentence does.
+const INDENT: &str = "         ";
+
 /// Each finding: how bad, about what, the sentence; below it what helps or what became of it. `is_fixing` says that
-/// `--fix` was given.
-pub fn table(diagnosis: &Diagnosis, is_fixing: bool, paint: Paint) -> String {
+/// `--fix` was given; on a terminal lines end with a word, at `width`.
+pub fn table(diagnosis: &Diagnosis, is_fixing: bool, paint: Paint, width: Option<usize>) -> String {
     let mut text = String::new();
+    let room = width.map(|width| width.saturating_sub(INDENT.len()).max(20));
     for finding in &diagnosis.findings {
         let word = format!("{:<8}", if finding.is_mended() { "mended" } else { finding.severity.as_str() });
         let word = match finding.severity {
@@ -16,14 +20,24 @@ pub fn table(diagnosis: &Diagnosis, is_fixing: bool, paint: Paint) -> String {
             Severity::Warning => paint.yellow(&word),
             Severity::Note => paint.dim(&word),
         };
-        text.push_str(&format!("{word} {}{}\n", paint.bold(&about(finding)), harmless(&finding.what)));
+        let about = about(finding);
+        let what = format!("{about}{}", harmless(&finding.what));
+        for (number, line) in wrapped(&what, room).iter().enumerate() {
+            match (number, line.strip_prefix(&about)) {
+                (0, Some(rest)) => text.push_str(&format!("{word} {}{rest}\n", paint.bold(&about))),
+                (0, None) => text.push_str(&format!("{word} {line}\n")),
+                _ => text.push_str(&format!("{INDENT}{line}\n")),
+            }
+        }
         let below = match &finding.mended {
             Some(Ok(())) => continue,
             Some(Err(why)) => format!("It could not be mended: {why}."),
             None if is_fixing && finding.is_fixable() => "It would be mended.".to_owned(),
             None => finding.remedy.clone(),
         };
-        text.push_str(&format!("         {}\n", paint.dim(&harmless(&below))));
+        for line in wrapped(&harmless(&below), room) {
+            text.push_str(&format!("{INDENT}{}\n", paint.dim(&line)));
+        }
     }
     let left = |severity| {
         let is_left = |finding: &&Finding| finding.severity == severity && !finding.is_mended();
@@ -41,6 +55,22 @@ pub fn table(diagnosis: &Diagnosis, is_fixing: bool, paint: Paint) -> String {
     }
     text.push_str(".\n");
     text
+}
+
+/// A text in lines of at most that many columns, broken between words: one that is longer stays whole.
+fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return vec![text.to_owned()] };
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn about(finding: &Finding) -> String {
@@ -85,4 +115,18 @@ fn finding(finding: &Finding) -> Value {
         }
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_between_words_and_long_words_stay_whole() {
+        assert_eq!(wrapped("one two  three", None), ["one two  three"]);
+        assert_eq!(wrapped("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrapped("a /long/path/that/is/whole b", Some(6)), ["a", "/long/path/that/is/whole", "b"]);
+        assert_eq!(wrapped("日本 日本", Some(8)), ["日本", "日本"], "nine columns are too many");
+        assert_eq!(wrapped("", Some(8)), [""]);
+    }
 }

@@ -1,11 +1,11 @@
 //! Answers as JSON: `man/schema/` has their shapes.
 
 use crate::ops::base::{BaseNow, Tip};
-use crate::ops::create::{Created, Outcome};
+use crate::ops::create::{BranchFrom, CreatePlan, Created, Outcome, Place, Planned, Uncommitted};
 use crate::ops::finish::Finished;
 use crate::ops::list::Row;
 use crate::ops::show::Shown;
-use crate::session::{Event, ObjectId};
+use crate::session::{Event, Name, ObjectId};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -163,6 +163,68 @@ fn created(made: &Created) -> Value {
         value["prepared"] = crate::render::surroundings::fields(prepared);
     }
     value
+}
+
+/// The answer of `create --dry-run` and `adopt --dry-run`: that of the command itself, with no operation and no id yet,
+/// and what each new worktree would get.
+pub fn create_plan(plan: &CreatePlan) -> Value {
+    let sessions: Vec<Value> = plan.sessions.iter().map(|planned| self::planned(plan, planned)).collect();
+    let mut value = json!({ "version": 1, "operation": null, "sessions": sessions });
+    match &plan.uncommitted {
+        Uncommitted::Stays => {}
+        Uncommitted::Stash(_) => value["uncommitted"] = json!("stash"),
+        Uncommitted::Carry(_) => value["uncommitted"] = json!("carry"),
+    }
+    if !plan.sparse.is_empty() {
+        value["sparse"] = json!(plan.sparse);
+    }
+    let warnings: Vec<&String> = plan.warnings.iter().chain(&plan.surroundings.warnings).collect();
+    if !warnings.is_empty() {
+        value["warnings"] = json!(warnings);
+    }
+    if !plan.surroundings.notes.is_empty() {
+        value["notes"] = json!(plan.surroundings.notes);
+    }
+    value
+}
+
+fn planned(plan: &CreatePlan, planned: &Planned) -> Value {
+    let short = |branch: &str| branch.strip_prefix("refs/heads/").unwrap_or(branch).to_owned();
+    let fork = planned.record.base.fork();
+    let mut value = json!({
+        "name": planned.name,
+        "id": null,
+        "branch": short(&planned.branch),
+        "branch_from": match &planned.branch_from {
+            BranchFrom::New => "new",
+            BranchFrom::Local => "local",
+            BranchFrom::Remote(_) => "remote",
+        },
+        "base": base(&planned.base.now, fork, Some(&planned.base.tip)),
+        "head": id(planned.start),
+        "place": match &planned.place {
+            Place::Worktree(_) => "new",
+            Place::Here(_) => "here",
+            Place::Tied(_) => "there",
+            Place::Nowhere => "none",
+        },
+        "warnings": planned.warnings,
+    });
+    if let BranchFrom::Remote(upstream) = &planned.branch_from {
+        value["upstream"] = json!(upstream.strip_prefix("refs/remotes/").unwrap_or(upstream));
+    }
+    if let Some(worktree) = planned.place.path() {
+        value["worktree"] = path(worktree);
+    }
+    if matches!(planned.place, Place::Worktree(_)) {
+        value["plan"] = crate::render::surroundings::plan_fields(&plan.surroundings);
+    }
+    value
+}
+
+/// What `adopt` says of live sessions that get their worktree, or would.
+pub fn mended<'a>(list: impl IntoIterator<Item = (&'a Name, &'a Path)>) -> Value {
+    list.into_iter().map(|(name, worktree)| json!({ "name": name, "worktree": path(worktree) })).collect()
 }
 
 /// The answer of `create` and `adopt`.

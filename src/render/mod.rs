@@ -173,6 +173,11 @@ pub fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How wide the terminal is that the answer goes to; none if it goes elsewhere.
+pub fn terminal_width() -> Option<usize> {
+    terminal::is_terminal(Stream::Out).then(terminal::width)
+}
+
 /// How wide an answer may be.
 pub fn width() -> usize {
     if terminal::is_terminal(Stream::Out) || std::env::var_os("COLUMNS").is_some() { terminal::width() } else { 120 }

@@ -2,7 +2,9 @@
 
 use crate::ops::env::Scene;
 use crate::ops::phase::Progress;
+use crate::ops::surroundings::find::Rule;
 use crate::ops::surroundings::{Prepared, Surroundings};
+use crate::render::json::bytes_path;
 use crate::render::{count, harmless, narrate};
 use crate::session::{BString, Name};
 use serde_json::{Value, json};
@@ -25,22 +27,36 @@ pub fn plan(plan: &Surroundings) -> String {
     text
 }
 
-/// The same as JSON.
+/// The same as JSON, for `env refresh`.
 pub fn plan_json(scene: &Scene, plan: &Surroundings) -> Value {
+    let mut value = json!({ "version": 1, "name": scene.name, "plan": plan_fields(plan) });
+    if !plan.warnings.is_empty() {
+        value["warnings"] = json!(plan.warnings);
+    }
+    value
+}
+
+/// What a worktree would get, as `create` and `env refresh` have it in their answers to `--dry-run`.
+pub fn plan_fields(plan: &Surroundings) -> Value {
+    let rule = |rule: &Rule| json!({ "pattern": rule.pattern, "from": rule.from });
+    let copy = plan
+        .copy
+        .entries
+        .iter()
+        .map(|entry| json!({ "path": bytes_path(&entry.path), "files": entry.files, "rule": rule(&entry.rule) }));
+    let links = plan.copy.links.iter().zip(&plan.copy.link_rules);
+    let links = links.map(|(path, why)| json!({ "path": bytes_path(path), "rule": rule(why) }));
     json!({
-        "version": 1,
-        "name": scene.name,
-        "plan": {
-            "copy": paths(plan.copy.roots.iter().map(|(root, _)| root)),
-            "link": paths(&plan.copy.links),
-            "setup": plan.setup,
-            "post_create": plan.post_create,
-        }
+        "copy": copy.collect::<Vec<_>>(),
+        "link": links.collect::<Vec<_>>(),
+        "denied": paths(&plan.copy.denied),
+        "setup": plan.setup,
+        "post_create": plan.post_create,
     })
 }
 
 fn paths<'a>(list: impl IntoIterator<Item = &'a BString>) -> Vec<Value> {
-    list.into_iter().map(crate::render::json::bytes_path).collect()
+    list.into_iter().map(bytes_path).collect()
 }
 
 fn one_line(command: &str) -> String {
@@ -64,7 +80,12 @@ pub fn copied(name: &Name, prepared: &Prepared) -> String {
     }
     let shown: Vec<String> = done.roots.iter().take(4).map(|root| harmless(&root.to_string())).collect();
     let more = if done.roots.len() > 4 { ", ..." } else { "" };
-    format!("Copied {} into '{name}': {}{more}.\n", count(done.files as u64, "file"), shown.join(", "))
+    let how = match (done.shared, done.plain) {
+        (_, 0) => String::new(),
+        (0, _) => " (in full: no reflinks here)".to_owned(),
+        (_, plain) => format!(" ({} in full)", count(plain as u64, "file")),
+    };
+    format!("Copied {} into '{name}': {}{more}{how}.\n", count(done.files as u64, "file"), shown.join(", "))
 }
 
 /// What came of it.
@@ -90,9 +111,11 @@ pub fn fields(prepared: &Prepared) -> Value {
             "files": done.files,
             "bytes": done.bytes,
             "shared": done.shared,
+            "plain": done.plain,
             "paths": paths(&done.roots),
             "links": paths(&done.links),
             "kept": paths(&done.kept),
+            "vanished": paths(&done.vanished),
         },
     });
     if let Some(failure) = &prepared.failed {

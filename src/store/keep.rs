@@ -4,6 +4,7 @@
 //! transaction it would make that one lose.
 
 use crate::error::Result;
+use crate::git::refill::Sparse;
 use crate::git::{Edit, Repo};
 use crate::session::{Name, ObjectId, OperationId, Timestamp};
 use crate::store::record::Writer;
@@ -11,6 +12,12 @@ use crate::store::retry;
 
 /// The ref.
 pub const REFERENCE: &str = "refs/sessions/@keep";
+
+/// Where an entry's tree has the patterns of a sparse checkout.
+const SPARSE: &str = "sparse-checkout";
+
+/// How its trailer says that these are directories.
+const CONE: &str = "cone";
 
 /// What is kept of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub struct Kept {
     pub tips: Vec<ObjectId>,
     /// Settings of the branch that go with it, as `key=value`.
     pub config: Vec<String>,
+    /// What its worktree left out.
+    pub sparse: Option<Sparse>,
 }
 
 /// One entry of the chain, as it is read back.
@@ -48,6 +57,8 @@ pub struct Entry {
     pub holds: Vec<ObjectId>,
     /// Settings of the branch, as `key=value`.
     pub config: Vec<String>,
+    /// Whether it has the patterns of a sparse checkout.
+    pub is_sparse: bool,
 }
 
 /// All entries, newest first. The walk ends at what is no entry.
@@ -76,10 +87,23 @@ pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
             salvage: id_of("Session-Salvage"),
             holds: found.parents.iter().copied().skip(usize::from(before.is_some())).collect(),
             config: values("Session-Branch-Config").collect(),
+            is_sparse: values("Session-Sparse").next().is_some(),
         });
         next = before;
     }
     Ok(list)
+}
+
+/// The patterns of a sparse checkout that an entry holds.
+///
+/// # Errors
+/// Refused, if it cannot be read.
+pub fn sparse(repo: &Repo, entry: ObjectId) -> Result<Option<Sparse>> {
+    let commit = repo.commit(entry)?;
+    let Some(blob) = repo.files_at_top(commit.tree)?.remove(SPARSE) else { return Ok(None) };
+    let message = String::from_utf8_lossy(&commit.message).into_owned();
+    let is_cone = message.lines().any(|line| line.strip_prefix("Session-Sparse: ") == Some(CONE));
+    Ok(Some(Sparse { patterns: repo.blob(blob)?.to_vec(), is_cone }))
 }
 
 fn is_entry(repo: &Repo, commit: ObjectId) -> bool {
@@ -106,8 +130,13 @@ pub fn add(repo: &Repo, writer: &Writer, kept: &Kept) -> Result<ObjectId> {
     for pair in &kept.config {
         message.push_str(&format!("Session-Branch-Config: {pair}\n"));
     }
+    let mut blob = None;
+    if let Some(sparse) = &kept.sparse {
+        message.push_str(&format!("Session-Sparse: {}\n", if sparse.is_cone { CONE } else { "patterns" }));
+        blob = Some(repo.write_blob(&sparse.patterns)?);
+    }
     let draft = repo.draft_by_us(&writer.identity, message);
-    let tree = repo.edit_tree(None, [])?;
+    let tree = repo.edit_tree(None, blob.map(|blob| (SPARSE, Some(blob))))?;
     retry(|| {
         let before = repo.ref_id(REFERENCE)?;
         let mut parents: Vec<ObjectId> = before.into_iter().collect();

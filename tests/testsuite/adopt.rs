@@ -144,7 +144,9 @@ fn what_a_lost_directory_alone_reached_is_kept_when_it_is_made_again() {
     begun.file("y", "1\n").commit("on no branch");
     let detached = begun.rev("HEAD");
     std::fs::remove_dir_all(begun.here()).expect("removed by hand");
-    r.git("session adopt begun").ok();
+    let answer = r.git("session adopt begun --json").ok().json_as("adopt");
+    assert_eq!(answer["mended"], serde_json::json!([{ "name": "begun", "worktree": begun.here() }]));
+    assert_eq!(r.session("begun").rev("HEAD"), detached);
     r.session("begun").git("status --porcelain").ok().stdout("");
     for id in [lost, detached] {
         let held = r.git("for-each-ref --format=%(refname) --contains").status();
@@ -166,6 +168,9 @@ fn a_lost_branch_is_refused() {
 fn a_lost_worktree_is_given_back_once() {
     let r = repo();
     r.remove("../repo-sessions/begun");
+    let place = r.root().join("repo-sessions/begun").display().to_string();
+    let planned = r.git("session adopt begun -n --json").ok().json_as("adopt");
+    assert_eq!(planned["mended"], serde_json::json!([{ "name": "begun", "worktree": place }]));
     let runs: Vec<_> = (0..5).map(|_| r.spawn("session adopt begun")).collect();
     let runs: Vec<Run> = runs.into_iter().map(crate::support::Running::wait).collect();
     assert_eq!(runs.iter().filter(|run| run.status() == Some(0)).count(), 1, "{}\n{}", runs[0], runs[1]);
@@ -187,7 +192,14 @@ fn killed_while_it_gives_a_worktree_back_it_can_be_run_again() {
     r.remove(".git/hooks/post-checkout");
     assert!(r.has_rev("refs/sessions/@pending/begun"));
     r.git("session list").ok().stderr_contains("interrupted");
-    r.git("session adopt begun").ok().stderr_contains("may be run again");
+    r.git("session adopt begun").code(1).stderr_contains("gave 'begun' its worktree").stderr_contains("already");
     r.session("begun").git("status --porcelain").ok().stdout("");
     r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+    // A branch that never had one here.
+    r.git_args(["worktree".as_ref(), "remove".as_ref(), r.session("begun").here().as_os_str()]).ok();
+    r.executable(".git/hooks/post-checkout", "#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\n");
+    r.run("git-session", ["adopt", "begun"]);
+    r.remove(".git/hooks/post-checkout");
+    r.git("session adopt begun").ok().stderr_contains("may be run again");
+    r.session("begun").git("status --porcelain").ok().stdout("");
 }

@@ -295,3 +295,53 @@ fn of_many_that_bring_it_back_at_once_one_does() {
     assert_eq!(picture(&r.session("auth")), before);
     is_sound(&r);
 }
+
+#[test]
+fn a_sparse_checkout_comes_back_as_sparse_as_it_was() {
+    let r = Sandbox::new();
+    for path in ["a.txt", "in/one", "in/deep/two", "out/one", "out/deep/two"] {
+        r.file(path, format!("{path}\n"));
+    }
+    r.commit("base");
+    for (name, work, patterns) in [("clean", false, "--cone"), ("busy", true, "--cone"), ("odd", true, "--no-cone")] {
+        r.git(&format!("session create {name} --sparse in")).ok();
+        let s = r.session(name);
+        if patterns == "--no-cone" {
+            s.git("sparse-checkout set --no-cone /in/ !/in/deep/").ok();
+        }
+        if work {
+            s.file("in/one", "changed\n").file("in/new", "new\n");
+            // Work outside of the patterns is work too.
+            s.file("out/one", "changed outside\n");
+        }
+        let lines = s.git("sparse-checkout list").ok().text();
+        let has = |path: &str| s.has(path);
+        let before = ["a.txt", "in/one", "in/deep/two", "in/new", "out/one", "out/deep/two"].map(has);
+        for verb in ["restore", "undo"] {
+            r.git(&format!("session finish {name} --abandon -y")).ok();
+            assert!(!s.here().exists());
+            let line = if verb == "undo" { "undo -y".to_owned() } else { format!("restore {name}") };
+            r.git(&format!("session {line}")).ok();
+            assert_eq!(s.git("sparse-checkout list").ok().text(), lines, "{name} {verb}");
+            let has = |path: &str| s.has(path);
+            let after = ["a.txt", "in/one", "in/deep/two", "in/new", "out/one", "out/deep/two"].map(has);
+            assert_eq!(after, before, "{name} {verb}");
+            if work {
+                assert_eq!((s.read("in/one"), s.read("out/one")), ("changed\n".into(), "changed outside\n".into()));
+            } else {
+                s.git("status --porcelain").ok().stdout("");
+            }
+        }
+    }
+    // The main worktree and others stay whole.
+    assert!(r.has("out/deep/two"));
+    r.git("session create whole").ok();
+    assert!(r.session("whole").has("out/deep/two"));
+    // What others left behind since is not in the way.
+    r.git("session finish clean --abandon -y").ok();
+    r.git("session create late").ok();
+    r.session("late").file("late.txt", "x\n");
+    r.git("session finish late --abandon -y").ok();
+    r.git("session restore clean").ok();
+    assert!(!r.session("clean").has("out/one"));
+}

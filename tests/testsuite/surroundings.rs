@@ -41,6 +41,95 @@ fn what_the_patterns_name_is_copied_and_nothing_else() {
 }
 
 #[test]
+fn a_dry_run_as_json_says_what_would_be_copied_and_by_which_rule() {
+    let r = repository()
+        .file(".worktreeinclude", "# ours\n\n.env\r\n/data/**\n!/data/big.local\n")
+        .file(".git-session.toml", "version = 1\ncopy = [\"build\"]\n")
+        .commit("include");
+    r.config("session.copy", "*.local").config("session.link", "node_modules").config("session.setup", "make it");
+    r.file(".env", "A=1\n").file("data/deep/one", "1").file("data/two", "2").file("data/big.local", "named again");
+    r.file("build/x", "x").file("build/y", "y").file("node_modules/p/i.js", "1").file("sub/x.local", "x");
+    r.file("data/id_rsa", "k");
+    let answer = r.unchanged_by(|r| r.git("session create auth --dry-run --json").ok().json_as("create"));
+    let session = &answer["sessions"][0];
+    assert!(answer["operation"].is_null() && session["id"].is_null());
+    assert_eq!(
+        (&session["name"], &session["place"], &session["branch_from"]),
+        (&"auth".into(), &"new".into(), &"new".into())
+    );
+    assert_eq!(session["head"].as_str(), Some(r.rev("main").as_str()));
+    assert!(session["worktree"].as_str().is_some_and(|path| path.ends_with("repo-sessions/auth")), "{session}");
+    let plan = &session["plan"];
+    let rule = |path: &str| {
+        let entry = plan["copy"].as_array().expect("a list").iter().find(|entry| entry["path"] == path);
+        let entry = entry.unwrap_or_else(|| panic!("no {path} in {plan:#}"));
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        (text(&entry["rule"]["pattern"]), text(&entry["rule"]["from"]), entry["files"].as_u64().expect("a number"))
+    };
+    let of = |pattern: &str, from: &str, files| (pattern.to_owned(), from.to_owned(), files);
+    assert_eq!(rule(".env"), of(".env", ".worktreeinclude", 1));
+    assert_eq!(rule("build/"), of("build", ".git-session.toml", 2));
+    // Two rules name files of this folder.
+    assert_eq!(rule("data/two"), of("/data/**", ".worktreeinclude", 1));
+    assert_eq!(rule("data/big.local"), of("*.local", "session.copy", 1));
+    assert_eq!(rule("sub/"), of("*.local", "session.copy", 1));
+    assert_eq!(plan["link"][0]["rule"]["from"], "session.link");
+    assert_eq!((&plan["denied"][0], &plan["setup"][0]), (&"data/id_rsa".into(), &"make it".into()));
+    let planned: u64 = plan["copy"].as_array().expect("a list").iter().filter_map(|one| one["files"].as_u64()).sum();
+    let made = r.git("session create auth --json --no-setup").ok().json_as("create");
+    let copied = &made["sessions"][0]["prepared"]["copied"];
+    assert_eq!((&copied["files"], &copied["kept"]), (&planned.into(), &serde_json::json!([])), "as many, each once");
+    assert_eq!(
+        (&made["sessions"][0]["worktree"], &made["sessions"][0]["head"]),
+        (&session["worktree"], &session["head"])
+    );
+    let again = r.git("session env refresh auth --dry-run --json").ok().json_as("env");
+    assert_eq!(&again["plan"]["copy"], &plan["copy"]);
+    let many = r.git("session create one --no-copy --no-setup -n --format '%(name) %(branch)'");
+    many.ok().stdout("one one\n");
+    r.git("branch side").ok();
+    let adopted = r.unchanged_by(|r| r.git("session adopt side -n --json").ok().json_as("adopt"));
+    assert_eq!((&adopted["sessions"][0]["branch_from"], &adopted["mended"]), (&"local".into(), &serde_json::json!([])));
+}
+
+#[test]
+fn what_is_deleted_between_listing_and_copying_is_left_out_and_said() {
+    let r = repository().config("session.copy", "data").file("data/a", "a").file("data/b", "b");
+    r.file("data/gone/x", "x").file("data/gone/deep/y", "y").file("data/gone/z", "z").file("data/last", "l");
+    // The hook runs when the worktree is there, and before its copies are.
+    let script = format!("#!/bin/sh\nrm -r '{}' '{}'\n", r.path("data/gone").display(), r.path("data/b").display());
+    r.executable(".git/hooks/post-checkout", &script);
+    let run = r.git("session create auth --json");
+    let answer = run.ok().json_as("create");
+    run.stderr_contains("'data/b' and 3 more were deleted in the main worktree meanwhile, and were not copied.");
+    let copied = &answer["sessions"][0]["prepared"]["copied"];
+    assert_eq!((&copied["files"], copied["vanished"].as_array().map(Vec::len)), (&2.into(), Some(4)), "{copied}");
+    let s = r.session("auth");
+    assert_eq!((s.read("data/a"), s.read("data/last")), ("a".into(), "l".into()));
+    assert!(!s.has("data/b") && !s.has("data/gone"));
+    // What is gone was not noted as copied.
+    r.remove(".git/hooks/post-checkout").git("session finish auth --abandon -y").ok();
+}
+
+#[test]
+fn it_is_said_where_contents_could_not_be_shared() {
+    let r = repository().config("session.copy", "data").file("data/a", "a\n").file("data/empty", "");
+    symlink("a", r.path("data/link")).expect("made");
+    let probe = |args: &[&str]| r.run("cp", args.iter().map(ToString::to_string)).status() == Some(0);
+    let is_shared = probe(&["--reflink=always", "data/a", "../probe"]);
+    let run = r.git("session create auth --json");
+    let copied = &run.ok().json_as("create")["sessions"][0]["prepared"]["copied"];
+    let counts = (copied["files"].as_u64(), copied["shared"].as_u64(), copied["plain"].as_u64());
+    // An empty file and a link have nothing to share.
+    assert_eq!(counts, (Some(3), Some(u64::from(is_shared)), Some(u64::from(!is_shared))));
+    let said = "Copied 3 files into 'auth': data/ (in full: no reflinks here).";
+    assert_eq!(run.stderr_text().contains(said), !is_shared, "{run}");
+    r.run("rm", ["data/a"].map(str::to_owned)).ok();
+    let run = r.git("session create docs");
+    run.ok().stderr_contains("Copied 2 files into 'docs': data/.");
+}
+
+#[test]
 fn settings_and_the_team_file_name_files_too_and_env_files_are_offered() {
     let r = repository().file(".env", "A=1\n").file(".env.example", "A=\n");
     r.git("session create plain").ok().stderr_contains("'.env' was not copied; `git config --add session.copy");
@@ -70,6 +159,13 @@ fn modes_times_and_links_stay_as_they_are() {
     symlink("d/f", r.path("data/link")).expect("made");
     r.run("mkfifo", ["data/pipe"]).ok();
     r.file("data/large", vec![7_u8; 3_000_000]);
+    let sparse = r.file("data/sparse", "").path("data/sparse");
+    let file = std::fs::File::options().write(true).open(&sparse).expect("open");
+    for (at, bytes) in [(1 << 20, &b"begin"[..]), (20 << 20, b"middle")] {
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, at).expect("written");
+    }
+    file.set_len(64 << 20).expect("set");
+    file.sync_all().expect("written");
     r.git("session create auth").ok().stderr_contains("'data/pipe' was not copied");
     let s = r.session("auth");
     let mode = |path: &str| s.path(path).symlink_metadata().expect("is there").permissions().mode() & 0o777;
@@ -78,6 +174,12 @@ fn modes_times_and_links_stay_as_they_are() {
     assert_eq!(s.path("data/dangling").read_link().expect("a link").to_str(), Some("nowhere/at/all"));
     assert_eq!(s.path("data/link").read_link().expect("a link").to_str(), Some("d/f"));
     assert_eq!(std::fs::read(s.path("data/large")).expect("is there"), vec![7_u8; 3_000_000]);
+    let takes = |path: &std::path::Path| path.metadata().expect("is there").blocks() * 512;
+    assert_eq!(s.path("data/sparse").metadata().expect("is there").len(), 64 << 20);
+    assert!(std::fs::read(s.path("data/sparse")).expect("is there") == std::fs::read(&sparse).expect("is there"));
+    if cfg!(target_os = "linux") && takes(&sparse) < 1 << 20 {
+        assert!(takes(&s.path("data/sparse")) < 1 << 20, "holes stay holes: {}", takes(&s.path("data/sparse")));
+    }
     assert_ne!(s.path("data/d/f").metadata().expect("a").ino(), r.path("data/d/f").metadata().expect("b").ino());
     s.git("status --porcelain").ok().stdout("");
 }
@@ -201,11 +303,11 @@ fn a_hostile_repository_reads_and_writes_nothing_outside() {
     r.git("switch --quiet main").ok();
     r.file("trap/other", "o").config("session.copy", "other");
     let run = r.git("session create auth evil");
-    run.ok().stderr_contains("leads out of the worktree").stderr_contains("'trap/other' was not copied");
+    run.ok().stderr_contains("leads out of the worktree").stderr_contains("'trap/' was not copied");
     assert!(!run.stderr_text().contains('\u{1b}'), "{}", run.stderr_text());
     // Nor is what is behind the link taken for a copy that was killed.
     r.file("../outside/other", "");
-    r.git("session env refresh auth").ok().stderr_contains("'trap/other' was not copied");
+    r.git("session env refresh auth").ok().stderr_contains("'trap/' was not copied");
     assert!(r.has("../outside/other"));
     r.remove("../outside/other");
     let s = r.session("auth");
@@ -345,6 +447,19 @@ fn a_worktree_that_is_given_back_gets_them_too() {
 }
 
 #[test]
+fn copies_that_could_not_be_noted_are_no_success() {
+    let r = repository().config("session.copy", "data").file("data/a", "a\n");
+    r.git("session create auth --no-copy").ok();
+    r.file(".git/refs/sessions/auth.lock", "");
+    let run = r.git("session env refresh auth");
+    run.code(4).stderr_contains("could not say what was copied").stderr_contains("Copied 1 file into 'auth'");
+    assert_eq!(r.session("auth").read("data/a"), "a\n");
+    r.run("touch", ["-d", "-60 seconds", ".git/refs/sessions/auth.lock"].map(str::to_owned)).ok();
+    r.git("session env refresh auth").ok();
+    r.git("session finish auth --abandon -y").ok();
+}
+
+#[test]
 fn create_killed_while_it_copies_is_made_whole_by_refresh() {
     use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
     let r = repository().config("session.copy", "data").config("session.ports", "41600-42599");
@@ -361,12 +476,13 @@ fn create_killed_while_it_copies_is_made_whole_by_refresh() {
         if !r.has_rev(&format!("refs/sessions/{name}")) {
             continue;
         }
-        r.git(&format!("session env refresh {name}")).ok();
+        // The lock of a ref may be left, and is nobody's only when it is 10 s old.
+        patiently(&r, &["env", "refresh", &name]).ok();
         let s = r.session(&name);
         let args = ["-r", "data", s.path("data").to_str().expect("text")].map(str::to_owned);
         r.run("diff", args).ok();
-        r.git(&format!("session finish {name} --abandon -y")).ok();
+        patiently(&r, &["finish", &name, "--abandon", "-y"]).ok();
     }
-    r.git("session finish warm --abandon -y").ok();
+    patiently(&r, &["finish", "warm", "--abandon", "-y"]).ok();
     nothing_is_left_over(&r);
 }

@@ -28,6 +28,10 @@ impl Copier {
             to.push(part);
             let _ = std::fs::create_dir(&to);
             let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+            if from.symlink_metadata().is_err() {
+                let _ = std::fs::remove_dir(&to);
+                return Ok(Outcome::Vanished);
+            }
             if !is_folder(&from) || !is_folder(&to) {
                 return Ok(Outcome::Blocked);
             }
@@ -49,7 +53,7 @@ impl Copier {
         if let Ok(time) = meta.modified() {
             std::fs::OpenOptions::new().write(true).open(&to)?.set_modified(time)?;
         }
-        Ok(Look::of(&to).map_or(Outcome::Vanished, |look| Outcome::Copied { look, shared: false }))
+        Ok(Look::of(&to).map_or(Outcome::Vanished, |look| Outcome::Copied { look, shared: Some(false) }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Copies through directory handles.
 
 use super::{Edit, Look, Outcome, nanoseconds};
-use crate::error::{Context, Result};
+use crate::error::Context;
 use crate::host::exchange::{DIRECTORY, Stat, stat_of};
 use crate::session::BString;
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, openat};
@@ -18,9 +18,9 @@ use std::sync::atomic::Ordering;
 pub(super) struct Copier<'a> {
     source: OwnedFd,
     target: OwnedFd,
-    /// Where the copier is, and whether that could be opened.
+    /// Where the copier is, and why it is not if that could not be opened.
     at: Option<Vec<u8>>,
-    is_open: bool,
+    barred: Option<Outcome>,
     /// The directories from the top on: the part, and that directory in both trees.
     stack: Vec<(Vec<u8>, OwnedFd, OwnedFd)>,
     buffer: Vec<u8>,
@@ -30,12 +30,8 @@ pub(super) struct Copier<'a> {
 /// Contents above this are copied inside the kernel, where the system can.
 const LARGE: u64 = 64 * 1024;
 
-/// Contents above this are shared, where the file system can. Less than a block is sooner written.
-#[cfg(target_os = "linux")]
-const BLOCK: u64 = 4096;
-
 impl<'a> Copier<'a> {
-    pub(super) fn new(source: &Path, target: &Path, can_share: &'a AtomicBool) -> Result<Copier<'a>> {
+    pub(super) fn new(source: &Path, target: &Path, can_share: &'a AtomicBool) -> crate::error::Result<Copier<'a>> {
         let open = |path: &Path| {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
                 .or_refuse(|| format!("'{}' could not be opened.", path.display()))
@@ -45,15 +41,15 @@ impl<'a> Copier<'a> {
             source: open(source)?,
             target: open(target)?,
             at: None,
-            is_open: false,
+            barred: None,
             stack: Vec::new(),
             buffer,
             can_share,
         })
     }
 
-    /// Opens a directory in both trees, from the one that is open on. False where that cannot be.
-    fn go_to(&mut self, folder: &[u8]) -> io::Result<bool> {
+    /// Opens a directory in both trees, from the one that is open on. Says what becomes of its files where that cannot be.
+    fn go_to(&mut self, folder: &[u8]) -> io::Result<Option<Outcome>> {
         let parts: Vec<&[u8]> =
             if folder.is_empty() { Vec::new() } else { folder.split(|byte| *byte == b'/').collect() };
         let same = self.stack.iter().zip(&parts).take_while(|((have, ..), part)| have == *part).count();
@@ -63,10 +59,13 @@ impl<'a> Copier<'a> {
                 Some((_, from, to)) => (from, to),
                 None => (&self.source, &self.target),
             };
-            let Some((from, to)) = descend_both(from, to, part)? else { return Ok(false) };
+            let (from, to) = match descend_both(from, to, part)? {
+                Ok(both) => both,
+                Err(barred) => return Ok(Some(barred)),
+            };
             self.stack.push((part.to_vec(), from, to));
         }
-        Ok(true)
+        Ok(None)
     }
 
     pub(super) fn copy(&mut self, path: &BString, edit: Edit<'_>) -> io::Result<Outcome> {
@@ -75,11 +74,11 @@ impl<'a> Copier<'a> {
             None => (&b""[..], &path[..]),
         };
         if self.at.as_deref() != Some(folder) {
-            self.is_open = self.go_to(folder)?;
+            self.barred = self.go_to(folder)?;
             self.at = Some(folder.to_vec());
         }
-        if !self.is_open {
-            return Ok(Outcome::Blocked);
+        if let Some(barred) = self.barred {
+            return Ok(barred);
         }
         let (source, target) = match self.stack.last() {
             Some((_, source, target)) => (source, target),
@@ -92,7 +91,7 @@ impl<'a> Copier<'a> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = match openat(source, name, flags, Mode::empty()) {
             Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(Outcome::Vanished),
+            Err(Errno::NOENT | Errno::STALE) => return Ok(Outcome::Vanished),
             Err(Errno::LOOP | Errno::MLINK) => return copy_link(source, target, name),
             Err(_) => return Ok(Outcome::Blocked),
         };
@@ -103,7 +102,7 @@ impl<'a> Copier<'a> {
         // Never a set-user-id, and never readable by more than the original.
         let mode = mode_of(stat.mode & 0o777);
         let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let copy = match openat(target, name, new, mode & Mode::RWXU) {
+        let copy = match openat(target, name, new, mode) {
             Ok(copy) => copy,
             Err(Errno::EXIST | Errno::ISDIR) => return Ok(Outcome::Taken),
             Err(error) => return Err(error.into()),
@@ -115,13 +114,14 @@ impl<'a> Copier<'a> {
             Err(error) => {
                 drop(copy);
                 let _ = rustix::fs::unlinkat(target, name, AtFlags::empty());
-                Err(error)
+                // A server has deleted it while it was read.
+                if Errno::from_io_error(&error) == Some(Errno::STALE) { Ok(Outcome::Vanished) } else { Err(error) }
             }
         }
     }
 }
 
-/// The contents. Returns whether they are shared.
+/// The contents. Returns whether they are shared, where there is anything to share.
 fn fill(
     file: &OwnedFd,
     copy: &OwnedFd,
@@ -130,17 +130,21 @@ fn fill(
     edit: Edit<'_>,
     buffer: &mut [u8],
     can_share: &AtomicBool,
-) -> io::Result<bool> {
+) -> io::Result<Option<bool>> {
     let is_edited = stat.size <= LARGE && (edit.wants)(path);
     #[cfg(not(target_os = "linux"))]
     let _ = can_share;
     #[cfg(target_os = "linux")]
-    if stat.size > BLOCK && !is_edited && can_share.load(Ordering::Relaxed) {
+    if stat.size > 0 && !is_edited && can_share.load(Ordering::Relaxed) {
         match rustix::fs::ioctl_ficlone(copy, file) {
-            Ok(()) => return Ok(true),
+            Ok(()) => return Ok(Some(true)),
             Err(Errno::NOSPC | Errno::IO | Errno::DQUOT) => {}
             Err(_) => can_share.store(false, Ordering::Relaxed),
         }
+    }
+    #[cfg(target_os = "linux")]
+    if stat.size > LARGE && has_holes(file, stat.size) && parts(file, copy, stat.size)? {
+        return Ok(Some(false));
     }
     #[cfg(target_os = "linux")]
     if stat.size > LARGE {
@@ -153,6 +157,7 @@ fn fill(
             }
         }
     }
+    let copied = (stat.size > 0 && !is_edited).then_some(false);
     let mut is_first = true;
     loop {
         let mut filled = 0;
@@ -168,7 +173,7 @@ fn fill(
             }
         }
         if filled == 0 {
-            return Ok(false);
+            return Ok(copied);
         }
         let is_all = is_first && filled as u64 == stat.size;
         match if is_all && is_edited { (edit.change)(&buffer[..filled]) } else { None } {
@@ -176,10 +181,56 @@ fn fill(
             None => write_all(copy, &buffer[..filled])?,
         }
         if is_all {
-            return Ok(false);
+            return Ok(copied);
         }
         is_first = false;
     }
+}
+
+/// Whether less room is taken by a file than its size says.
+#[cfg(target_os = "linux")]
+fn has_holes(file: &OwnedFd, size: u64) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| u64::try_from(stat.st_blocks).is_ok_and(|blocks| blocks * 512 < size))
+}
+
+/// What is written of a file with holes. False where the system cannot tell: both files are as they were before then.
+#[cfg(target_os = "linux")]
+fn parts(file: &OwnedFd, copy: &OwnedFd, size: u64) -> io::Result<bool> {
+    use rustix::fs::{SeekFrom, ftruncate, seek};
+    let mut at = 0;
+    while at < size {
+        let start = match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start,
+            // Nothing but a hole up to the end.
+            Err(Errno::NXIO) => break,
+            Err(_) => return again(file, copy),
+        };
+        let Ok(end) = seek(file, SeekFrom::Hole(start)) else { return again(file, copy) };
+        let (mut from, mut to) = (start, start);
+        while from < end {
+            let length = usize::try_from(end - from).unwrap_or(usize::MAX);
+            match rustix::fs::copy_file_range(file, Some(&mut from), copy, Some(&mut to), length) {
+                // It has become shorter meanwhile.
+                Ok(0) => return Ok(ftruncate(copy, to).map(|()| true)?),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO)) => return Err(error.into()),
+                Err(_) => return again(file, copy),
+            }
+        }
+        at = end;
+    }
+    ftruncate(copy, size)?;
+    Ok(true)
+}
+
+/// Both files as before the first byte.
+#[cfg(target_os = "linux")]
+fn again(file: &OwnedFd, copy: &OwnedFd) -> io::Result<bool> {
+    rustix::fs::ftruncate(copy, 0)?;
+    for one in [file, copy] {
+        rustix::fs::seek(one, rustix::fs::SeekFrom::Start(0))?;
+    }
+    Ok(false)
 }
 
 fn write_all(copy: &OwnedFd, mut rest: &[u8]) -> io::Result<()> {
@@ -221,22 +272,29 @@ fn copy_link(source: &OwnedFd, target: &OwnedFd, name: &Path) -> io::Result<Outc
     // A file system may keep no times of links.
     let _ = rustix::fs::utimensat(target, name, &times(&stat), AtFlags::SYMLINK_NOFOLLOW);
     let stat = look(target)?;
-    Ok(Outcome::Copied { look: Look { size: stat.size, mtime: nanoseconds(stat.mtime) }, shared: false })
+    Ok(Outcome::Copied { look: Look { size: stat.size, mtime: nanoseconds(stat.mtime) }, shared: None })
 }
 
-/// Opens a part of a path in both trees, making it in the target as it is in the source. None where it is a link or
-/// no directory on either side.
-fn descend_both(from: &OwnedFd, to: &OwnedFd, part: &[u8]) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
+/// A directory in both trees, or what becomes of the files in it.
+type Both = Result<(OwnedFd, OwnedFd), Outcome>;
+
+/// Opens a part of a path in both trees, making it in the target as it is in the source. Files below it are blocked where
+/// it is a link or no directory on either side.
+fn descend_both(from: &OwnedFd, to: &OwnedFd, part: &[u8]) -> io::Result<Both> {
     if part.is_empty() || part == b".." || part == b"." || part.eq_ignore_ascii_case(b".git") {
-        return Ok(None);
+        return Ok(Err(Outcome::Blocked));
     }
     let part = Path::new(OsStr::from_bytes(part));
-    let Ok(next) = openat(from, part, DIRECTORY, Mode::empty()) else { return Ok(None) };
+    let next = match openat(from, part, DIRECTORY, Mode::empty()) {
+        Ok(next) => next,
+        Err(Errno::NOENT | Errno::STALE) => return Ok(Err(Outcome::Vanished)),
+        Err(_) => return Ok(Err(Outcome::Blocked)),
+    };
     let open = || openat(to, part, DIRECTORY, Mode::empty());
     match open() {
-        Ok(below) => return Ok(Some((next, below))),
+        Ok(below) => return Ok(Ok((next, below))),
         Err(Errno::NOENT) => {}
-        Err(_) => return Ok(None),
+        Err(_) => return Ok(Err(Outcome::Blocked)),
     }
     // One's own directory must be written to, whatever the other one says.
     let mode = (stat_of(&rustix::fs::fstat(&next)?).mode & 0o777) | 0o700;
@@ -245,11 +303,11 @@ fn descend_both(from: &OwnedFd, to: &OwnedFd, part: &[u8]) -> io::Result<Option<
         Err(Errno::EXIST) => false,
         Err(error) => return Err(error.into()),
     };
-    let Ok(below) = open() else { return Ok(None) };
+    let Ok(below) = open() else { return Ok(Err(Outcome::Blocked)) };
     if made && stat_of(&rustix::fs::fstat(&below)?).mode & 0o777 != mode {
         set_mode(to, part, mode)?;
     }
-    Ok(Some((next, below)))
+    Ok(Ok((next, below)))
 }
 
 /// Sets what the umask took away. The handle that only names a directory does not do for that.

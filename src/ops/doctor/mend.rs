@@ -4,7 +4,7 @@ use super::state::{PORTS, newest_logged};
 use super::{Diagnosis, Finding, Fix, plan};
 use crate::error::{Context as _, Error, Result};
 use crate::git::Edit;
-use crate::ops::{Context, Snapshot, journal};
+use crate::ops::{Context, Snapshot, journal, revive};
 use crate::session::ObjectId;
 use crate::store::{Writer, retry};
 use std::path::Path;
@@ -54,6 +54,7 @@ fn mend(ctx: &Context, finding: &mut Finding) {
         Fix::Unlock(path, time) => unlock(path, *time),
         Fix::Untie(git_dir, name) => untie(ctx, git_dir, name),
         Fix::Repair(directory, git_dir) => repair(ctx, directory, git_dir),
+        Fix::Revive(name) => revive(ctx, name),
     };
     finding.mended = Some(outcome.map_err(|error| error.one_line()));
 }
@@ -121,6 +122,20 @@ fn untie(ctx: &Context, git_dir: &Path, name: &crate::session::Name) -> Result<(
         return Err(moved_on());
     }
     ctx.repo.untie(git_dir)
+}
+
+/// With its ports and copies, as a new one gets them; what a hook or a copy lacked is no reason to call it lost.
+fn revive(ctx: &Context, name: &crate::session::Name) -> Result<()> {
+    let writer = Writer::new(&ctx.repo)?;
+    let mend = revive::plan(ctx, name)?;
+    if mend.entry.is_none() {
+        return Err(moved_on());
+    }
+    let mut warnings = Vec::new();
+    revive::execute(ctx, &writer, &mend, &mut warnings)?;
+    warnings.extend(crate::ops::restore::furnish(ctx, &writer, name));
+    warnings.into_iter().for_each(|warning| ctx.say(warning));
+    Ok(())
 }
 
 fn repair(ctx: &Context, directory: &Path, git_dir: &Path) -> Result<()> {

@@ -4,6 +4,7 @@
 //! can be at work with it, a link only if there is one worktree that it can mean, another host's claim only if it is
 //! named.
 
+mod copies;
 mod hooks;
 mod locks;
 mod mend;
@@ -44,7 +45,7 @@ impl Severity {
 }
 
 /// All kinds of findings. `git-session(1)` and the schema have the same.
-pub const KINDS: [&str; 36] = [
+pub const KINDS: [&str; 40] = [
     "agent-missing",
     "base-missing",
     "branch-missing",
@@ -54,6 +55,9 @@ pub const KINDS: [&str; 36] = [
     "claim-unreadable",
     "claim-unseen",
     "commit-graph-missing",
+    "copy-missing",
+    "copy-old",
+    "copy-secret",
     "detached",
     "ended-unreadable",
     "git-moves",
@@ -65,6 +69,7 @@ pub const KINDS: [&str; 36] = [
     "identity-missing",
     "interrupted",
     "keep-incomplete",
+    "limits-missing",
     "link-broken",
     "lock-held",
     "lock-stale",
@@ -102,6 +107,8 @@ pub(crate) enum Fix {
     Untie(PathBuf, Name),
     /// `git worktree repair`, and the worktree proves itself.
     Repair(PathBuf, PathBuf),
+    /// A session's worktree whose directory is gone is made again, as git's entry of it has it.
+    Revive(Name),
 }
 
 /// One thing that is wrong.
@@ -228,11 +235,12 @@ pub fn plan(ctx: &Context, what: Option<&str>) -> Result<Diagnosis> {
         state::stale_ties(&snapshot, &mut findings);
         state::stale_ports(&ports, &snapshot, &mut findings);
         worktrees::check(ctx, &snapshot, &mut findings);
+        copies::check(ctx, &snapshot, &mut findings)?;
     }
     locks::check(ctx, &snapshot, !claims.is_empty(), &mut findings);
     hooks::check(ctx, &snapshot, &mut findings);
     settings::check(ctx, &snapshot, &mut findings)?;
-    surroundings::check(ctx, &mut findings)?;
+    surroundings::check(ctx, &snapshot, &mut findings)?;
     let only = what.map(|text| named(ctx, &snapshot, &findings, text)).transpose()?;
     if let Some(only) = &only {
         findings.retain(|finding| finding.session.as_deref() == Some(only));

@@ -4,7 +4,7 @@ use super::{Finding, Fix, Severity};
 use crate::error::Result;
 use crate::git::Target;
 use crate::ops::list::reconcile::{self, BrokenKind};
-use crate::ops::{Context, Snapshot, base, journal};
+use crate::ops::{Context, Snapshot, base, journal, revive};
 use crate::session::name::NAMESPACE;
 use crate::session::{Name, ObjectId};
 use crate::store::pending::{self, Pending};
@@ -176,6 +176,9 @@ pub(super) fn records(ctx: &Context, snapshot: &Snapshot, claims: &[Claim], find
                 BrokenKind::RecordUnreadable => continue,
             };
             let mut finding = Finding::new(broken.kind.as_str(), severity, what).session(name).remedy(broken.remedy);
+            if broken.kind == BrokenKind::WorktreeMissing {
+                finding = lost(ctx, finding, name);
+            }
             finding.path = worktree.map(|worktree| worktree.path.clone());
             findings.push(finding);
         }
@@ -190,6 +193,23 @@ pub(super) fn records(ctx: &Context, snapshot: &Snapshot, claims: &[Claim], find
         }
     }
     Ok(())
+}
+
+/// A worktree whose directory is gone: git's entry has what was staged, and may bring it back.
+fn lost(ctx: &Context, finding: Finding, name: &Name) -> Finding {
+    match revive::refusal(ctx, name) {
+        None => finding
+            .remedy(
+                "`git session doctor --fix` makes it again with what was committed and staged; `git worktree repair \
+                 <new place>`, if it was moved by hand.",
+            )
+            .fix(Some(Fix::Revive(name.clone()))),
+        Some(why) => {
+            let hints = why.hints().join(" ");
+            let remedy = format!("{} {hints}", why.message());
+            finding.remedy(remedy.trim_end())
+        }
+    }
 }
 
 /// Records of ended sessions, and what is kept of them.

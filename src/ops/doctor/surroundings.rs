@@ -2,7 +2,8 @@
 
 use super::{Finding, Severity};
 use crate::error::Result;
-use crate::ops::Context;
+use crate::host::limits::{self, Lack, Limits, Reach};
+use crate::ops::{Context, Snapshot};
 
 /// What came with git 2.x and is used: the number, how bad it is to lack it, what that means.
 const NEEDS: [(u32, Severity, &str); 4] = [
@@ -20,15 +21,55 @@ const COPY: &str = "session.copy";
 
 const DAY: i64 = 86_400;
 
-pub(super) fn check(ctx: &Context, findings: &mut Vec<Finding>) -> Result<()> {
+pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Finding>) -> Result<()> {
     git(ctx, findings)?;
     if let Err(error) = ctx.repo.identity() {
         findings.push(Finding::error("identity-missing", error.message()).remedy(error.hints().join(" ")));
     }
     remotes(ctx, findings)?;
     expiry(ctx, findings)?;
-    shape(ctx, findings);
+    shape(ctx, snapshot, findings);
+    findings.extend(limited(&limits::possible()));
     Ok(())
+}
+
+/// What agents cannot be held to here.
+fn limited(limits: &Limits) -> Option<Finding> {
+    let lack = limits.lack.as_ref()?;
+    let of_memory = match limits.memory {
+        Reach::Together => Some("the memory of all its processes together"),
+        Reach::Each => Some("the memory of each process (`ulimit -v`)"),
+        Reach::None => None,
+    };
+    let of_cpu = (limits.cpu == Reach::Together).then_some("its share of the processors");
+    let can: Vec<&str> =
+        [of_memory, of_cpu, limits.nice.then_some("its priority (`nice`)")].into_iter().flatten().collect();
+    let cannot = match (limits.memory, limits.cpu) {
+        (Reach::Together, _) => "its share of the processors",
+        (_, Reach::Together) => "the memory of all its processes together",
+        _ => "the memory of all its processes together and its share of the processors",
+    };
+    let (why, remedy) = match lack {
+        Lack::System => {
+            ("this system has no control groups".to_owned(), "A virtual machine can be limited as a whole.")
+        }
+        Lack::Groups => (
+            "there are no control groups of version 2".to_owned(),
+            "Start the system with them (`systemd.unified_cgroup_hierarchy=1`); limit a container as a whole.",
+        ),
+        Lack::Manager => (
+            "no systemd of the user answers".to_owned(),
+            "`loginctl enable-linger` starts one; limit a container as a whole.",
+        ),
+        Lack::Program => ("`systemd-run` is not on PATH".to_owned(), "Install systemd's programs."),
+        Lack::Controllers(names) => (
+            format!("the user's systemd may not limit {}", names.join(" and ")),
+            "`Delegate=cpu memory` in a drop-in for `user@.service` lets it.",
+        ),
+    };
+    let can = if can.is_empty() { "none".to_owned() } else { can.join(" and ") };
+    let what = format!("Limits that can be set on an agent here: {can}; not {cannot}, since {why}.");
+    Some(Finding::note("limits-missing", what).remedy(remedy))
 }
 
 fn git(ctx: &Context, findings: &mut Vec<Finding>) -> Result<()> {
@@ -89,7 +130,7 @@ fn expiry(ctx: &Context, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 /// Good to know of the repository itself.
-fn shape(ctx: &Context, findings: &mut Vec<Finding>) {
+fn shape(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Finding>) {
     let repo = &ctx.repo;
     let objects = repo.common_dir().join("objects");
     let is_index = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "idx");
@@ -119,8 +160,11 @@ fn shape(ctx: &Context, findings: &mut Vec<Finding>) {
         );
     }
     let mut reasons = Vec::new();
-    if repo.switch("core.sparseCheckout").ok().flatten() == Some(true) {
-        reasons.push("sparse checkout");
+    let is_sparse = |tree: &crate::git::Worktree| tree.git_dir.join("info/sparse-checkout").exists();
+    if repo.switch("core.sparseCheckout").ok().flatten() == Some(true)
+        || snapshot.worktrees.iter().any(|tree| !tree.is_main() && is_sparse(tree))
+    {
+        reasons.push("sparse checkouts");
     }
     if text(".gitmodules").is_some() {
         reasons.push("submodules");
@@ -139,6 +183,25 @@ fn shape(ctx: &Context, findings: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_in_a_sentence_with_a_remedy_each() {
+        let of = |memory, cpu, lack| limited(&Limits { memory, cpu, nice: true, lack }).expect("something lacks");
+        let none = of(Reach::Each, Reach::None, Some(Lack::Manager));
+        assert_eq!(
+            none.what,
+            "Limits that can be set on an agent here: the memory of each process (`ulimit -v`) and its priority (`nice`); \
+             not the memory of all its processes together and its share of the processors, since no systemd of the user \
+             answers."
+        );
+        let some = of(Reach::Together, Reach::None, Some(Lack::Controllers(vec!["cpu"])));
+        assert!(some.what.contains("not its share of the processors, since the user's systemd may not limit cpu"));
+        assert!([none, some].iter().all(|finding| finding.severity == Severity::Note && !finding.remedy.is_empty()));
+        let all = Limits { memory: Reach::Together, cpu: Reach::Together, nice: true, lack: None };
+        assert!(limited(&all).is_none());
+    }
+
     #[test]
     fn versions_are_read() {
         for (text, version) in [
@@ -147,7 +210,7 @@ mod tests {
             ("git version 2.51.0.windows.1", Some((2, 51))),
             ("git version unknown", None),
         ] {
-            assert_eq!(super::parse(text), version, "{text}");
+            assert_eq!(parse(text), version, "{text}");
         }
     }
 }

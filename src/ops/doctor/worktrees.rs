@@ -31,6 +31,11 @@ fn link_of(worktree: &Worktree) -> Link {
     }
 }
 
+/// An empty directory is where a worktree was, not a worktree: git would take all of its files for deleted.
+fn is_empty(path: &Path) -> bool {
+    path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// Where the `.git` file of a directory leads.
 fn target_of(directory: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(directory.join(".git")).ok()?;
@@ -43,7 +48,7 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
     let is_plain = !linked.iter().any(|tree| tree.path.is_dir() && matches!(link_of(tree), Link::Another));
     for worktree in &linked {
         let session = worktree.tie.as_ref().map(ToString::to_string);
-        let mut found = if worktree.path.is_dir() {
+        let mut found = if worktree.path.is_dir() && !(worktree.is_missing && is_empty(&worktree.path)) {
             match link_of(worktree) {
                 Link::Proven => continue,
                 Link::Another => Finding::error(
@@ -56,7 +61,11 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
                 )),
                 Link::Nowhere => Finding::error(
                     "link-broken",
-                    "The directory's `.git` leads nowhere: the repository was moved, or is mounted elsewhere here.",
+                    if worktree.is_missing {
+                        "The directory has lost its `.git`, the file that leads to the repository."
+                    } else {
+                        "The directory's `.git` leads nowhere: the repository was moved, or is mounted elsewhere here."
+                    },
                 )
                 .remedy(
                     "`git worktree repair` writes it anew. In a container, mount the repository at the path it has \

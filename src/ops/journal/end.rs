@@ -142,6 +142,7 @@ fn commit(
 ) -> Result<(Ended, Pending)> {
     let mut salvage = None;
     let mut tips: Vec<ObjectId> = step.tip().into_iter().collect();
+    let mut sparse = None;
     if let (Some(worktree), Some(path)) = (worktree, path) {
         let aside = Worktree { path: step.aside(path), ..worktree.clone() };
         if let Some(found) = repo.salvage(&aside, &writer.identity)? {
@@ -150,6 +151,7 @@ fn commit(
         }
     }
     if let Some(worktree) = worktree.filter(|_| step.here_to.is_none()) {
+        sparse = repo.sparse_of(worktree)?;
         if worktree.is_missing {
             tips.extend(repo.salvage_index(worktree, &writer.identity)?);
         }
@@ -161,9 +163,10 @@ fn commit(
         salvage = leave(repo, worktree, step, target)?;
     }
     let ended = (|| {
-        if step.deletes_branch || salvage.is_some() || tips.len() > 1 {
+        if step.deletes_branch || salvage.is_some() || tips.len() > 1 || sparse.is_some() {
             let config = if step.deletes_branch { repo.branch_config(&step.branch)? } else { Vec::new() };
-            let kept = Kept { name: name.clone(), id, worktree: step.worktree.clone(), salvage, tips, config };
+            let worktree = step.worktree.clone();
+            let kept = Kept { name: name.clone(), id, worktree, salvage, tips, config, sparse };
             keep::add(repo, writer, &kept)?;
         }
         end_record_and_branch(repo, writer, claim, step, name, id, salvage)
@@ -265,7 +268,7 @@ pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Wor
     }
     let place = worktree.path.to_str().map(str::to_owned);
     let (name, id) = (session.name.clone(), session.id());
-    let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
+    let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new(), sparse: None };
     keep::add(repo, writer, &kept).map(drop)
 }
 
@@ -338,7 +341,7 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         if !tips.is_empty() {
             let name = Name::parse(&step.name)?;
             let place = step.worktree.clone();
-            let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new() };
+            let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new(), sparse: None };
             keep::add(repo, writer, &kept)?;
         }
     }
@@ -367,6 +370,7 @@ fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) ->
         salvage: Some(found.commit),
         tips: found.stages,
         config: Vec::new(),
+        sparse: None,
     };
     keep::add(repo, writer, &kept)?;
     Ok(Some(found.commit))

@@ -38,6 +38,9 @@ pub enum Plan {
     Mend {
         /// The session.
         name: String,
+        /// Where its files are written before they come into place, all at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scratch: Option<String>,
     },
     /// A branch that is no session's moves, and its worktree with it.
     Base(base::BaseStep),
@@ -205,6 +208,7 @@ pub fn give_up(ctx: &Context, writer: &Writer, pending: &Pending) -> Result<()> 
                 salvage: None,
                 tips: repo.commit(pending.commit)?.parents,
                 config: Vec::new(),
+                sparse: None,
             };
             if !kept.tips.is_empty() {
                 crate::store::keep::add(repo, writer, &kept)?;
@@ -233,9 +237,10 @@ fn mend(ctx: &Context, writer: &Writer, dead: &Pending, mine: &Pending) -> Resul
         Plan::End(step) => end::recover(ctx, writer, mine, &step)?,
         Plan::Restore(step) => restore::recover(ctx, writer, mine, &step)?,
         Plan::Relocate(step) => relocate::recover(ctx, writer, mine, &step)?,
-        Plan::Mend { name } => {
+        Plan::Mend { name, scratch } => {
+            let said = super::revive::recover(repo, &name, scratch.as_deref())?;
             retry(|| repo.transact(&[mine.release()], "session: recovered"))?;
-            format!("The interrupted `adopt {name}` may be run again.")
+            said
         }
         Plan::Base(step) => base::recover(ctx, writer, mine, &step)?,
         Plan::Sync(step) => sync::recover(ctx, writer, mine, &step)?,

@@ -9,7 +9,7 @@ use crate::git::{Edit, Repo, Worktree, status};
 use crate::ops::Context;
 use crate::session::{Name, ObjectId};
 use crate::store::pending::Pending;
-use crate::store::{Writer, done, record, retry};
+use crate::store::{Writer, done, keep, record, retry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,9 @@ pub struct RestoreStep {
     /// Settings of the branch, as `key=value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<String>,
+    /// The entry of `@keep` that has the patterns of its sparse checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<String>,
     /// A base that goes back first, and where to: the session comes back only if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<(String, String)>,
@@ -128,7 +131,9 @@ fn fill(repo: &Repo, step: &RestoreStep) -> Result<Vec<String>> {
             .or_refuse(|| format!("The folder '{}' could not be made.", parent.display()))?;
     }
     let worktree = repo.register_worktree(&path, &step.branch)?;
-    repo.refill(&worktree, tip, work.as_ref())?;
+    let sparse = step.sparse.as_deref().map(parse).transpose()?;
+    let sparse = sparse.map(|entry| keep::sparse(repo, entry)).transpose()?.flatten();
+    repo.refill(&worktree, tip, work.as_ref(), sparse.as_ref())?;
     repo.tie(&worktree.git_dir, &name)?;
     let (null, start) = (repo.null_id().to_string(), tip.to_string());
     match hooks::run(repo, &worktree.path, "post-checkout", &[&null, &start, "1"], &[])? {

@@ -21,12 +21,16 @@ pub struct Done {
     pub bytes: u64,
     /// How many of them share their contents with the main worktree's.
     pub shared: usize,
+    /// How many were copied in full, since the file system does not share contents.
+    pub plain: usize,
     /// What was copied, as git names it.
     pub roots: Vec<BString>,
     /// What was linked.
     pub links: Vec<BString>,
     /// Files that stayed, since the session has changed them.
     pub kept: Vec<BString>,
+    /// Files that were listed, and gone when their turn came.
+    pub vanished: Vec<BString>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -34,8 +38,10 @@ pub struct Done {
 /// Copies files into a session's worktree. With `again` a file that is there is replaced if it is as it was copied and
 /// the main worktree's is newer.
 ///
+/// The second answer is whether the record says now what was copied.
+///
 /// # Errors
-/// Refused, if the worktree cannot be written; what was copied stays, and is noted where that is possible.
+/// Refused, if the worktree cannot be written; what was copied stays.
 pub fn execute(
     repo: &Repo,
     writer: &Writer,
@@ -43,9 +49,9 @@ pub fn execute(
     plan: &CopyPlan,
     again: bool,
     threads: usize,
-) -> Result<Done> {
+) -> Result<(Done, Result<()>)> {
     let mut done = Done::default();
-    let Some(source) = &plan.source else { return Ok(done) };
+    let Some(source) = &plan.source else { return Ok((done, Ok(()))) };
     let host = copied::host_id()?;
     let mut known = match crate::store::record::find(repo, &scene.name)? {
         Some(loaded) => Copied::of(&loaded.record, &host),
@@ -77,13 +83,14 @@ pub fn execute(
                 Outcome::Copied { look, shared } => {
                     done.files += 1;
                     done.bytes += look.size;
-                    done.shared += usize::from(*shared);
+                    done.shared += usize::from(*shared == Some(true));
+                    done.plain += usize::from(*shared == Some(false));
                     looks.push((file.clone(), *look));
                 }
                 Outcome::Taken => done.kept.push(file.clone()),
-                Outcome::Vanished => {}
+                Outcome::Vanished => done.vanished.push(file.clone()),
                 Outcome::Blocked => done.warnings.push(format!(
-                    "'{file}' was not copied: it is no file, or a link stands where its folder should be."
+                    "'{file}' was not copied: it cannot be read, is no file, or a link stands where its folder should be."
                 )),
             }
         }
@@ -103,11 +110,17 @@ pub fn execute(
         }
         known.add(root.as_ref(), &looks)?;
     }
+    done.warnings.extend(vanished(&done.vanished));
     link_all(repo, scene, plan, &mut done, &mut known)?;
-    if known != before {
-        note(repo, writer, scene, &known, &done, &host)?;
-    }
-    Ok(done)
+    let noted = if known == before { Ok(()) } else { note(repo, writer, scene, &known, &done, &host) };
+    Ok((done, noted))
+}
+
+fn vanished(files: &[BString]) -> Option<String> {
+    let first = files.first()?;
+    let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+    let were = if files.len() > 1 { "were" } else { "was" };
+    Some(format!("'{first}'{more} {were} deleted in the main worktree meanwhile, and {were} not copied."))
 }
 
 /// A folder with more files than this is asked about by one of them: git ignores it as a whole.

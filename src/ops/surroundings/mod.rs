@@ -5,7 +5,7 @@ pub mod copy;
 pub mod find;
 pub mod secrets;
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::git::Repo;
 use crate::ops::Context;
 use crate::ops::env::Scene;
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub ran: usize,
     /// The one that did not.
     pub failed: Option<Failure>,
+    /// Why not all was copied and noted.
+    pub trouble: Option<Kind>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -183,15 +185,27 @@ fn copy_into(
     prepared: &mut Prepared,
 ) {
     match copy::execute(repo, writer, scene, &plan.copy, again, threads) {
-        Ok(done) => {
+        Ok((done, noted)) => {
             prepared.warnings.extend(done.warnings.iter().cloned());
             prepared.copied = done;
+            if let Err(error) = noted {
+                prepared.warnings.push(format!(
+                    "The record of '{0}' could not say what was copied: {1}. `git session env refresh {0}` tries again; \
+                     until then the copies pass for changed files.",
+                    scene.name,
+                    error.one_line()
+                ));
+                prepared.trouble = Some(error.kind());
+            }
         }
-        Err(error) => prepared.warnings.push(format!(
-            "Not all could be copied into '{0}': {1}. `git session env refresh {0}` tries again.",
-            scene.name,
-            error.one_line()
-        )),
+        Err(error) => {
+            prepared.warnings.push(format!(
+                "Not all could be copied into '{0}': {1}. `git session env refresh {0}` tries again.",
+                scene.name,
+                error.one_line()
+            ));
+            prepared.trouble = Some(error.kind());
+        }
     }
 }
 

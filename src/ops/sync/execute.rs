@@ -210,7 +210,7 @@ impl Worker<'_> {
         let session = &planned.session;
         let worktree = planned.worktree.as_ref().map(|tree| tree.path.display().to_string());
         let (name, id) = (session.name.clone(), session.id());
-        let kept = Kept { name, id, worktree, salvage: None, tips, config: Vec::new() };
+        let kept = Kept { name, id, worktree, salvage: None, tips, config: Vec::new(), sparse: None };
         keep::add(self.repo, self.writer, &kept).map(drop)
     }
 

@@ -98,6 +98,7 @@ fn move_base(
             salvage: None,
             tips: vec![base.from],
             config: Vec::new(),
+            sparse: None,
         };
         keep::add(repo, writer, &kept)?;
         let message = format!("session undo: {}", session.name);
@@ -174,7 +175,9 @@ fn bring_back(
         )),
         None => error,
     })?;
-    warnings.extend(restore::furnish(ctx, writer, &plan));
+    if restore::is_new_worktree(&plan) {
+        warnings.extend(restore::furnish(ctx, writer, &plan.name));
+    }
     Ok(restore::restored(plan, writer, warnings).warnings)
 }
 
