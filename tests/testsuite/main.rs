@@ -28,6 +28,7 @@ mod killed;
 mod list;
 mod log;
 mod move_;
+mod order;
 mod path;
 mod recovery;
 mod rename;
