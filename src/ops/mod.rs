@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod env;
 pub mod finish;
 pub mod journal;
+pub mod integrate;
 pub mod list;
 pub mod order;
 pub mod phase;

@@ -66,7 +66,7 @@ pub fn plan(plan: &UndoPlan, now: Timestamp, would: bool) -> String {
                 (format!("give '{}' its name '{}' again{place}", step.name.0, step.name.1), None)
             }
             Ok(Inverse::Sync(step)) => (format!("put '{name}' {}", step.what), None),
-            Ok(Inverse::Facts(_, what)) => (format!("set back of '{name}': {what}"), None),
+            Ok(Inverse::Facts(_, what, base)) => (format!("set back of '{name}': {what}"), base.as_ref()),
             Err(error) => (format!("leave '{name}' alone: {}", harmless(&error.one_line())), None),
         };
         if let Some(base) = base {

@@ -52,6 +52,8 @@ pub enum EventKind {
     Synced,
     /// It ended, its work in the base.
     Merged,
+    /// The base has its work, and it lives on.
+    Integrated,
     /// It ended, its branch stays.
     Kept,
     /// It ended, its work put aside.
@@ -70,7 +72,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words this version writes.
-    pub const ALL: [EventKind; 13] = [
+    pub const ALL: [EventKind; 14] = [
         EventKind::Created,
         EventKind::Adopted,
         EventKind::Set,
@@ -78,6 +80,7 @@ impl EventKind {
         EventKind::Moved,
         EventKind::Synced,
         EventKind::Merged,
+        EventKind::Integrated,
         EventKind::Kept,
         EventKind::Abandoned,
         EventKind::Prepared,
@@ -96,6 +99,7 @@ impl EventKind {
             EventKind::Moved => "moved",
             EventKind::Synced => "synced",
             EventKind::Merged => "merged",
+            EventKind::Integrated => "integrated",
             EventKind::Kept => "kept",
             EventKind::Abandoned => "abandoned",
             EventKind::Prepared => "prepared",

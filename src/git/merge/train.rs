@@ -41,6 +41,7 @@ pub enum Joined {
 pub struct Trains<'a> {
     engine: &'a mut Merger,
     trunk: ObjectId,
+    is_squashing: bool,
     beyond: HashMap<ObjectId, Rc<Beyond>>,
     /// What was asked before: where it stood, and the tip.
     known: HashMap<(ObjectId, ObjectId), Joined>,
@@ -55,12 +56,18 @@ impl std::fmt::Debug for Trains<'_> {
 impl<'a> Trains<'a> {
     /// From the commit `trunk` on.
     pub fn from(engine: &'a mut Merger, trunk: ObjectId) -> Trains<'a> {
-        Trains { engine, trunk, beyond: HashMap::new(), known: HashMap::new() }
+        Trains { engine, trunk, is_squashing: false, beyond: HashMap::new(), known: HashMap::new() }
     }
 
     /// The handle that knows what was made in memory.
     pub fn repo(&self) -> &Repo {
         self.engine.repo()
+    }
+
+    /// Each goes in as one commit of its own, of which git does not know where it came from.
+    #[must_use]
+    pub fn squashing(self, is_squashing: bool) -> Trains<'a> {
+        Trains { is_squashing, ..self }
     }
 
     /// Before the first merge.
@@ -175,8 +182,9 @@ impl<'a> Trains<'a> {
     }
 
     fn went_in(&mut self, before: &Standing, tip: ObjectId, tree: ObjectId) -> Result<Standing> {
+        let second = if self.is_squashing { String::new() } else { format!("parent {tip}\n") };
         let commit = format!(
-            "tree {tree}\nparent {}\nparent {tip}\nauthor {NOBODY}\ncommitter {NOBODY}\n\nmerged\n",
+            "tree {tree}\nparent {}\n{second}author {NOBODY}\ncommitter {NOBODY}\n\nmerged\n",
             before.commit
         );
         let objects = &self.engine.repo().inner.objects;
@@ -184,7 +192,9 @@ impl<'a> Trains<'a> {
             .write_buf(gix::objs::Kind::Commit, commit.as_bytes())
             .or_refuse(|| "A commit could not be kept in memory.")?;
         let mut inside = HashSet::clone(&before.inside);
-        inside.extend(&self.beyond(tip)?.commits);
+        if !self.is_squashing {
+            inside.extend(&self.beyond(tip)?.commits);
+        }
         let changed = self.engine.repo().changed_between_trees(before.tree, tree)?;
         let is_attributes = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
         let attributes = if changed.iter().any(|(path, _)| is_attributes(path)) { commit } else { before.attributes };

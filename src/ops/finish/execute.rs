@@ -233,7 +233,7 @@ fn end_step(plan: &FinishPlan, new: Option<ObjectId>, repo: &crate::git::Repo) -
             (Some(merge), Some(new)) if merge.old != Some(new) => {
                 journal_base::trailers(&survey.base.reference, merge.old, new)
             }
-            _ => Vec::new(),
+            _ => plan.trailers.clone(),
         },
     })
 }

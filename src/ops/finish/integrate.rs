@@ -89,7 +89,7 @@ fn replay(repo: &Repo, plan: &MergePlan) -> Result<ObjectId> {
 }
 
 /// The hooks that `git merge` and `git commit` would run over a message, each of which may refuse.
-fn ask_hooks(
+pub(in crate::ops) fn ask_hooks(
     repo: &Repo,
     top: &Path,
     operation: &str,

@@ -4,6 +4,7 @@ mod execute;
 mod integrate;
 mod plan;
 
+pub(super) use integrate::ask_hooks;
 pub use execute::{Committed, base_mutex, commit_all, execute};
 pub use plan::{plan, survey};
 
@@ -106,6 +107,8 @@ pub struct FinishPlan {
     pub here_to: Option<String>,
     /// What goes into the base.
     pub merge: Option<MergePlan>,
+    /// Further trailers of the event.
+    pub trailers: Vec<(String, String)>,
 }
 
 /// What goes into the base, checked in memory.

@@ -125,7 +125,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         Mode::Merge(strategy) => Some(merge(ctx, snapshot, session, &survey, strategy, will_commit)?),
         Mode::Keep | Mode::Abandon => None,
     };
-    Ok(FinishPlan { survey, mode, here_to, merge })
+    Ok(FinishPlan { survey, mode, here_to, merge, trailers: Vec::new() })
 }
 
 /// What a directory that stays is switched to: the base, or detached where that is checked out elsewhere.

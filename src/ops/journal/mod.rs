@@ -95,6 +95,11 @@ pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
     Ok(Held { _hold: hold, path })
 }
 
+/// Whether somebody is still at work on an operation.
+pub fn is_held(repo: &Repo, operation: &str) -> bool {
+    !Hold::is_free(&hold_path(repo, operation))
+}
+
 /// Claims for one plan, or for all of several at once.
 ///
 /// # Errors

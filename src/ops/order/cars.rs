@@ -112,6 +112,9 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
     if !options.all {
         readiness::check(ctx, snapshot, &chosen, &mut all.cars)?;
     }
+    for (name, reason) in &options.left_out {
+        all.cars.iter_mut().filter(|car| car.name == *name).for_each(|car| car.reasons.push(reason.clone()));
+    }
     across_trunks(&mut all.cars);
     circles(&mut all.cars);
     Ok(all)
@@ -247,7 +250,7 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
         }
     };
     let short = base::short_name(&from).to_owned();
-    let trunk = Trunk { name: short.clone(), tip: Some(id), is_exact: true, size: 0, bound: 0, tree: None };
+    let trunk = Trunk { name: short.clone(), tip: Some(id), base: None, is_exact: true, size: 0, bound: 0, tree: None };
     let mut all = Cars { trunks: vec![trunk], ..Cars::default() };
     let mut seen = HashSet::new();
     for pattern in &options.branches {
@@ -307,7 +310,7 @@ impl Trunks {
     fn place(&mut self, base: &BaseNow, tip: Option<&Tip>, trunks: &mut Vec<Trunk>) -> usize {
         *self.places.entry(base.reference.clone()).or_insert_with(|| {
             let name = tip.map_or_else(|| base.short().to_owned(), |tip| tip.from.clone());
-            trunks.push(Trunk { name, tip: tip.map(|tip| tip.id), is_exact: true, size: 0, bound: 0, tree: None });
+            trunks.push(Trunk { name, tip: tip.map(|tip| tip.id), base: Some(base.clone()), is_exact: true, size: 0, bound: 0, tree: None });
             trunks.len() - 1
         })
     }

@@ -19,6 +19,7 @@ use crate::ops::Context;
 use crate::ops::conflicts::Clash;
 use crate::session::ObjectId;
 use crate::store::Snapshot;
+use crate::store::snapshot::BaseNow;
 use cars::Cars;
 use sequence::{Sequence, Yard};
 use std::collections::BTreeSet;
@@ -34,6 +35,10 @@ pub struct Options {
     pub base: Option<String>,
     /// Leave readiness out.
     pub all: bool,
+    /// Each goes in as one commit.
+    pub is_squash: bool,
+    /// Who stays out, and why.
+    pub left_out: Vec<(String, Reason)>,
 }
 
 /// A branch that others go into.
@@ -43,6 +48,8 @@ pub struct Trunk {
     pub name: String,
     /// Where it stands.
     pub tip: Option<ObjectId>,
+    /// The base; none of plain branches.
+    pub base: Option<BaseNow>,
     /// Whether no sequence has more.
     pub is_exact: bool,
     /// How many go in.
@@ -181,7 +188,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
     let mut engine = Merger::new(&ctx.repo)?;
     let mut report = Report { warnings: std::mem::take(&mut all.warnings), ..Report::default() };
     for trunk in 0..all.trunks.len() {
-        let sequence = sequence_of(&mut engine, &mut all, trunk)?;
+        let sequence = sequence_of(&mut engine, &mut all, trunk, options.is_squash)?;
         let found = &mut all.trunks[trunk];
         (found.size, found.bound) = (sequence.order.len(), sequence.bound.max(sequence.order.len()));
         found.is_exact = found.size == found.bound;
@@ -201,12 +208,12 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
 }
 
 /// The sequence of one trunk; who cannot take part has a reason by then.
-fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize) -> Result<Sequence> {
+fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize, is_squash: bool) -> Result<Sequence> {
     let Some(tip) = all.trunks[trunk].tip else { return Ok(Sequence::default()) };
     let here: Vec<usize> = (0..all.cars.len()).filter(|at| all.cars[*at].trunk == trunk).collect();
     let mut has_nothing = Vec::new();
     {
-        let mut yard = Yard::new(engine, &all.cars, tip)?;
+        let mut yard = Yard::new(engine, &all.cars, tip, is_squash)?;
         for at in &here {
             match yard.is_empty(*at) {
                 Ok(false) => {}
@@ -235,5 +242,5 @@ fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize) -> Result<Sequ
     all.cars.iter_mut().for_each(|car| car.needs.retain(|need| !is_done[*need]));
     explain::those_that_wait(&mut all.cars);
     let able: Vec<usize> = here.into_iter().filter(|at| all.cars[*at].reasons.is_empty()).collect();
-    Yard::new(engine, &all.cars, tip)?.run(&able)
+    Yard::new(engine, &all.cars, tip, is_squash)?.run(&able)
 }

@@ -51,8 +51,8 @@ pub(super) struct Yard<'a> {
 
 impl<'a> Yard<'a> {
     /// With the commit `trunk` as where they go.
-    pub(super) fn new(engine: &'a mut Merger, cars: &'a [Car], trunk: ObjectId) -> Result<Yard<'a>> {
-        let trains = Trains::from(engine, trunk);
+    pub(super) fn new(engine: &'a mut Merger, cars: &'a [Car], trunk: ObjectId, is_squash: bool) -> Result<Yard<'a>> {
+        let trains = Trains::from(engine, trunk).squashing(is_squash);
         let start = trains.start()?;
         Ok(Yard { trains, cars, start, alone: HashMap::new(), footprints: HashMap::new(), result: Sequence::default() })
     }

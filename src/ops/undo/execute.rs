@@ -47,7 +47,11 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: UndoPlan) -> Result<Undone>
                 super::sync::go_back(ctx, writer, &session, *step)?;
                 Ok("put-back")
             }
-            Inverse::Facts(record, what) => {
+            Inverse::Facts(record, what, base) => {
+                if let Some(base) = &base {
+                    base_alone(ctx, writer, &session, base)?;
+                }
+                bases.extend(base);
                 change(ctx, writer, &session, *record, &what, &undoes)?;
                 Ok("changed")
             }
@@ -88,6 +92,29 @@ fn move_base(
     base: Option<&BaseMove>,
 ) -> Result<()> {
     let (Some(base), Some(claimed)) = (base, claims.get(1)) else { return Ok(()) };
+    move_claimed(ctx, writer, session, claims, claimed, base)
+}
+
+/// A base that goes back while the sessions stay where they are.
+fn base_alone(ctx: &Context, writer: &Writer, session: &Loaded, base: &BaseMove) -> Result<()> {
+    let _held = journal::hold(&ctx.repo, writer)?;
+    let wanted = (base.mutex.clone(), Plan::Base(base_step(base, writer)), vec![base.from, base.to]);
+    let claims = journal::claim(&ctx.repo, writer, &[wanted])?;
+    if ctx.repo.ref_id(&base.branch)? != Some(base.from) {
+        let error = Error::contended(format!("'{}' has moved at the same moment.", base.branch)).hint("Run it again.");
+        return Err(give_up(ctx, &claims, error));
+    }
+    move_claimed(ctx, writer, session, &claims, &claims[0], base)
+}
+
+fn move_claimed(
+    ctx: &Context,
+    writer: &Writer,
+    session: &Loaded,
+    claims: &[Pending],
+    claimed: &Pending,
+    base: &BaseMove,
+) -> Result<()> {
     let repo = &ctx.repo;
     let moved = (|| {
         // What goes away from the base stays reachable.

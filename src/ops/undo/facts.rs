@@ -43,5 +43,5 @@ pub(super) fn invert(ctx: &Context, found: &Found) -> Result<Inverse> {
             .hint(format!("`git session log {name}` shows what happened.")));
     }
     let record = Record::parse(&now.to_string())?;
-    Ok(Inverse::Facts(Box::new(record), changed.join(", ")))
+    Ok(Inverse::Facts(Box::new(record), changed.join(", "), None))
 }

@@ -21,6 +21,7 @@ pub(super) fn moves(event: &Event) -> bool {
                 | EventKind::Moved
                 | EventKind::Synced
                 | EventKind::Merged
+                | EventKind::Integrated
                 | EventKind::Kept
                 | EventKind::Abandoned
                 | EventKind::Restored

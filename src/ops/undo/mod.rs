@@ -75,7 +75,7 @@ pub enum Inverse {
     /// Branch and worktree go back to where they were before a sync.
     Sync(Box<SyncStep>),
     /// Facts are as before.
-    Facts(Box<Record>, String),
+    Facts(Box<Record>, String, Option<BaseMove>),
 }
 
 /// One session of the plan.

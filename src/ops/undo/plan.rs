@@ -69,6 +69,16 @@ fn invert(
             let plan = restore::plan(ctx, snapshot, found.session.clone(), None)?;
             Ok(Inverse::Restore(Box::new(plan), base))
         }
+        EventKind::Integrated => {
+            let base = base_back(ctx, snapshot, found)?;
+            if let Some(base) = &base {
+                warn_of_others(ctx, snapshot, base, warnings)?;
+            }
+            match facts::invert(ctx, found)? {
+                Inverse::Facts(record, what, _) => Ok(Inverse::Facts(record, what, base)),
+                other => Ok(other),
+            }
+        }
         EventKind::Renamed => {
             let old = required(&found.event, "Session-From")?;
             let mut plan = relocate::plan_rename(ctx, snapshot, &found.session, old)?;

@@ -1,0 +1,220 @@
+//! Doing it: the merges as objects, the tests, one move, then what is said of the sessions.
+
+use super::prove::{Proof, Prover, Stop};
+use super::train::{MOVED, plan_without};
+use super::{Car, IntegratePlan, Integrated, scratch};
+use crate::error::{Error, Result};
+use crate::ops::finish::{self, Mode, Strategy};
+use crate::ops::journal::base::{self as journal_base, BaseStep};
+use crate::ops::journal::{self, Plan};
+use crate::ops::order::{Kind, Reason};
+use crate::ops::{Context, base};
+use crate::session::{EventKind, Name, ObjectId, State};
+use crate::store::pending::Pending;
+use crate::store::{Snapshot, Writer, retry};
+use std::collections::HashMap;
+
+/// Does it. `tell` hears of what takes long.
+///
+/// # Errors
+/// Refused or contended: then no branch has moved. What cannot be done after the move is a warning.
+pub fn execute(
+    ctx: &Context,
+    writer: &Writer,
+    snapshot: &Snapshot,
+    mut plan: IntegratePlan,
+    tell: &dyn Fn(&str),
+) -> Result<Integrated> {
+    let repo = &ctx.repo;
+    journal::refuse_held(repo, std::iter::once(plan.target.mutex.as_str()))?;
+    let held = journal::hold(repo, writer)?;
+    scratch::sweep(repo)?;
+    let mut chain = build(ctx, writer, &plan)?;
+    let mut runs = Vec::new();
+    if let Some(command) = plan.options.test.clone() {
+        let mut prover = Prover::new(repo, writer.operation.as_str(), &command, HashMap::new(), tell);
+        loop {
+            let start = Stop { commit: plan.onto.id, tree: repo.commit(plan.onto.id)?.tree, after: None };
+            match prover.prove(&start, &stops(&plan, &chain))? {
+                Proof::Good => break,
+                Proof::Base => {
+                    return Err(Error::refused(format!("The tests fail on '{}' already.", plan.onto.from)).hint(format!(
+                        "'{}' has what they printed; nothing has moved.",
+                        prover.log().display()
+                    )));
+                }
+                Proof::Culprit(at) => {
+                    let car = &plan.cars[at];
+                    tell(&format!("'{}' breaks the tests; going on without it.", car.name));
+                    let mut left_out = std::mem::take(&mut plan.left_out);
+                    left_out.push((car.name.to_string(), broke(car, &command, prover.log())));
+                    plan = plan_without(ctx, snapshot, &plan.options, left_out)?;
+                    chain = build(ctx, writer, &plan)?;
+                }
+            }
+        }
+        runs = prover.runs;
+    }
+    let mut done = Integrated {
+        operation: Some(writer.operation.clone()),
+        base: plan.base.short().to_owned(),
+        branch: plan.target.branch.clone(),
+        is_base: plan.target.is_base,
+        from: plan.target.old,
+        to: None,
+        tree: plan.tree(),
+        merged: plan.cars.iter().cloned().zip(chain.iter().copied().map(Some)).collect(),
+        blocked: plan.blocked.clone(),
+        test: plan.options.test.clone(),
+        runs,
+        ended: Vec::new(),
+        warnings: plan.warnings.clone(),
+    };
+    let Some(to) = chain.last().copied() else { return Ok(done) };
+    require_unmoved(ctx, &plan)?;
+    if plan.target.old != Some(to) {
+        move_target(ctx, writer, &plan, to)?;
+    }
+    done.to = Some(to);
+    drop(held);
+    if plan.target.is_base {
+        say_merged(ctx, writer, &plan, &chain, &mut done);
+    }
+    Ok(done)
+}
+
+fn broke(car: &Car, command: &str, log: &std::path::Path) -> Reason {
+    let sentence = format!("with it `{command}` fails; '{}' has what it printed", log.display());
+    Reason::new(Kind::BrokeTests, sentence, format!("cd \"$(git session path {})\"", car.name))
+}
+
+fn stops(plan: &IntegratePlan, chain: &[ObjectId]) -> Vec<Stop> {
+    let stop = |(car, commit): (&Car, &ObjectId)| Stop { commit: *commit, tree: car.tree, after: Some(car.name.to_string()) };
+    plan.cars.iter().zip(chain).map(stop).collect()
+}
+
+/// The commits, one for each session; no ref yet.
+fn build(ctx: &Context, writer: &Writer, plan: &IntegratePlan) -> Result<Vec<ObjectId>> {
+    let repo = &ctx.repo;
+    let trees: Vec<ObjectId> = plan.cars.iter().map(|car| car.tree).collect();
+    repo.store_objects(&plan.objects, &trees)?;
+    let place = repo.main_place();
+    let (mut head, mut chain) = (plan.onto.id, Vec::new());
+    for car in &plan.cars {
+        let (message, parents) = if plan.options.squash {
+            if repo.commit(head)?.tree == car.tree {
+                chain.push(head);
+                continue;
+            }
+            (squashed(car), vec![head])
+        } else {
+            (merged(car), vec![head, car.tip])
+        };
+        let source = if plan.options.squash { "squash" } else { "merge" };
+        let message = finish::ask_hooks(repo, &place, writer.operation.as_str(), car.tree, message, source)?;
+        head = repo.commit_tree(car.tree, &parents, message.as_bytes(), None)?;
+        chain.push(head);
+    }
+    Ok(chain)
+}
+
+fn merged(car: &Car) -> String {
+    let goal = car.goal.as_ref().map_or_else(String::new, |goal| format!("\n{}\n", goal.trim()));
+    format!("Merge session '{}'\n{goal}", car.name)
+}
+
+fn squashed(car: &Car) -> String {
+    let subject = car.goal.as_deref().map_or_else(|| car.name.to_string(), crate::session::event::one_line);
+    let subjects: String = car.subjects.iter().map(|subject| format!("* {subject}\n")).collect();
+    format!("{subject}\n\n{subjects}")
+}
+
+/// Everything has to stand where the plan saw it: tests may have taken hours.
+fn require_unmoved(ctx: &Context, plan: &IntegratePlan) -> Result<()> {
+    let moved = |what: &str| {
+        Error::contended(format!("'{what}' has moved meanwhile.")).hint("Nothing was changed; run it again.")
+    };
+    if base::require_tip(&ctx.repo, &plan.base)?.id != plan.onto.id {
+        return Err(moved(plan.base.short()));
+    }
+    Ok(())
+}
+
+fn move_target(ctx: &Context, writer: &Writer, plan: &IntegratePlan, to: ObjectId) -> Result<()> {
+    let repo = &ctx.repo;
+    let target = &plan.target;
+    let step = BaseStep {
+        branch: target.branch.clone(),
+        old: target.old.map(|id| id.to_string()),
+        new: to.to_string(),
+        git_dir: target.git_dir.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        operation: Some(writer.operation.to_string()),
+        carried: None,
+    };
+    let holds = target.old.into_iter().chain([to]).collect();
+    let claims = journal::claim(repo, writer, &[(target.mutex.clone(), Plan::Base(step.clone()), holds)])?;
+    let release = |claim: &Pending, error: Error| match repo.transact(&[claim.release()], "session: take back") {
+        Ok(()) => error,
+        Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
+    };
+    // The plan was made before the claim.
+    if repo.ref_id(&target.branch)? != target.old {
+        let error = Error::contended(format!("'{}' has moved meanwhile.", base::short_name(&target.branch)));
+        return Err(release(&claims[0], error.hint("Nothing was changed; run it again.")));
+    }
+    let names: Vec<&str> = plan.cars.iter().map(|car| car.name.as_str()).collect();
+    let message = format!("{MOVED}{}", names.join(", "));
+    let moved = match journal_base::move_base(repo, writer, &claims[0], &step, &message) {
+        Ok(moved) => moved,
+        Err(error) => return Err(release(&claims[0], error)),
+    };
+    retry(|| repo.transact(&[moved.release()], "session: moved"))
+}
+
+/// The records of those that the base has now; with `--cleanup` they end.
+fn say_merged(ctx: &Context, writer: &Writer, plan: &IntegratePlan, chain: &[ObjectId], done: &mut Integrated) {
+    let repo = &ctx.repo;
+    let short = plan.base.short();
+    for (at, (car, commit)) in plan.cars.iter().zip(chain).enumerate() {
+        // One of them says where the base came from, so that it goes back once.
+        let trailers = if at == 0 {
+            journal_base::trailers(&plan.target.branch, plan.target.old, chain[chain.len() - 1])
+        } else {
+            Vec::new()
+        };
+        let name = &car.name;
+        let result = if plan.options.cleanup {
+            end(ctx, writer, name, trailers).map(|warnings| {
+                done.ended.push(name.clone());
+                done.warnings.extend(warnings);
+            })
+        } else {
+            let what = format!("into {short} at {}", repo.short(*commit));
+            writer
+                .append(repo, name, car.id, |_, record| {
+                    let mut event = writer.event(name, EventKind::Integrated, what.clone());
+                    event.trailers.push(("Session-Merged-At".to_owned(), commit.to_string()));
+                    event.trailers.extend(trailers.clone());
+                    record.state = State::Merged;
+                    record.reason = None;
+                    record.merged_at = Some(commit.to_string());
+                    Ok(Some(event))
+                })
+                .map(drop)
+        };
+        if let Err(error) = result {
+            done.warnings.push(format!("{name}: {}", error.one_line()));
+        }
+    }
+}
+
+fn end(ctx: &Context, writer: &Writer, name: &Name, trailers: Vec<(String, String)>) -> Result<Vec<String>> {
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let session = snapshot.require(name)?;
+    let mut plan = finish::plan(ctx, &snapshot, session, Mode::Merge(Strategy::NoFf), false)?;
+    if plan.merge.as_ref().is_some_and(|merge| merge.ready.is_none()) {
+        return Err(Error::contended("it has new commits").hint("Run it again."));
+    }
+    plan.trailers = trailers;
+    finish::execute(ctx, writer, plan).map(|finished| finished.warnings)
+}

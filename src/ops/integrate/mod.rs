@@ -1,0 +1,138 @@
+//! `integrate`: sessions merged one after another, in the order that `order` finds, tested, and put where they belong
+//! by one move.
+//!
+//! The merges are made in memory and written as objects that nothing holds. Where tests are asked for they run in a
+//! worktree of their own; what breaks them is found by bisection over the sequence and left out, with what needs it.
+//! Then one branch moves, once: the base itself, or an integration branch that is only a proposal.
+
+mod execute;
+mod prove;
+mod scratch;
+mod train;
+
+pub use execute::execute;
+pub use prove::Run;
+pub use scratch::sweep;
+pub use train::plan;
+
+use crate::ops::base::Tip;
+use crate::ops::order::{Blocked, Reason};
+use crate::session::{Name, ObjectId, OperationId};
+use crate::store::snapshot::BaseNow;
+use std::path::PathBuf;
+
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The sessions, as typed; all there are without any.
+    pub names: Vec<String>,
+    /// The base that moves; without it an integration branch does.
+    pub into: Option<String>,
+    /// One commit for each session instead of a merge.
+    pub squash: bool,
+    /// The command that has to succeed.
+    pub test: Option<String>,
+    /// The sessions end once the base has them.
+    pub cleanup: bool,
+    /// Leave readiness out.
+    pub all: bool,
+}
+
+/// A session on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Car {
+    /// Its name.
+    pub name: Name,
+    /// Its id.
+    pub id: ObjectId,
+    /// Where it stands.
+    pub tip: ObjectId,
+    /// What it is for.
+    pub goal: Option<String>,
+    /// The subjects of its commits, oldest first.
+    pub subjects: Vec<String>,
+    /// The tree after it.
+    pub tree: ObjectId,
+    /// Those before it that it needs.
+    pub after: Vec<String>,
+    /// How many commits it brings.
+    pub commits: usize,
+    /// How many files it changes.
+    pub files: usize,
+}
+
+/// The branch that moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// By full name.
+    pub branch: String,
+    /// Where it stands; absent where it is made.
+    pub old: Option<ObjectId>,
+    /// Its mutex.
+    pub mutex: String,
+    /// git's own directory of the worktree that has it checked out.
+    pub git_dir: Option<PathBuf>,
+    /// Whether it is the base itself.
+    pub is_base: bool,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct IntegratePlan {
+    /// What was asked for.
+    pub options: Options,
+    /// The base.
+    pub base: BaseNow,
+    /// Where it stands.
+    pub onto: Tip,
+    /// The branch that moves.
+    pub target: Target,
+    /// Those that go in, in order.
+    pub cars: Vec<Car>,
+    /// Those that do not.
+    pub blocked: Vec<Blocked>,
+    /// What was made in memory.
+    pub(crate) objects: crate::git::replay::Objects,
+    /// Who was left out since tests failed with it.
+    pub(crate) left_out: Vec<(String, Reason)>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl IntegratePlan {
+    /// The tree that comes of it: that of the last one.
+    pub fn tree(&self) -> Option<ObjectId> {
+        self.cars.last().map(|car| car.tree)
+    }
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Integrated {
+    /// The operation; none of a dry run.
+    pub operation: Option<OperationId>,
+    /// The base's short name.
+    pub base: String,
+    /// The branch that moved, by full name.
+    pub branch: String,
+    /// Whether it is the base itself.
+    pub is_base: bool,
+    /// Where it stood; absent where it was made.
+    pub from: Option<ObjectId>,
+    /// Where it is now; absent where nothing moved.
+    pub to: Option<ObjectId>,
+    /// The tree there.
+    pub tree: Option<ObjectId>,
+    /// Those that went in, in order, each with its commit.
+    pub merged: Vec<(Car, Option<ObjectId>)>,
+    /// Those that did not.
+    pub blocked: Vec<Blocked>,
+    /// The test command.
+    pub test: Option<String>,
+    /// How often it ran, and what came of it.
+    pub runs: Vec<Run>,
+    /// Sessions that ended.
+    pub ended: Vec<Name>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
