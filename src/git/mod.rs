@@ -16,6 +16,7 @@ pub mod refs;
 pub mod replay;
 pub mod salvage;
 pub mod status;
+pub mod watch;
 mod work;
 pub mod worktrees;
 

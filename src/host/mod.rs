@@ -13,6 +13,7 @@ pub mod scratch;
 pub mod state;
 pub mod terminal;
 pub mod users;
+pub mod watch;
 pub mod witness;
 
 use crate::session::Timestamp;

@@ -1,45 +1,61 @@
 //! Each session with its base, and what it is as if synced.
 
 use super::clash::Lines;
+use super::memory::{Memory, Work};
 use super::subject::{Gathered, Side, Subject};
 use super::{AgainstBase, Options, Severity, Trunk};
 use crate::error::{Error, Result};
 use crate::git::merge::{Footprint, Merger, Question, Verdict};
-use crate::git::replay::Replayer;
 use crate::ops::workers::each;
 use crate::session::ObjectId;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 /// Reads what each of them has, several at a time. The first merger knows of all of it afterwards.
-pub(super) fn prepare(replayers: &mut [Replayer], gathered: &mut Gathered, options: &Options) -> Result<()> {
+pub(super) fn prepare(memory: &mut Memory, gathered: &mut Gathered, options: &Options) -> Result<()> {
     let bases: Vec<Option<ObjectId>> = gathered.subjects.iter().map(|subject| subject.base_tip).collect();
-    each(replayers, &mut gathered.subjects, |replayer, at, subject| {
-        let Some(base_tip) = bases[at] else { return };
-        if let Err(error) = look_at(replayer.merger(), subject, base_tip, options) {
-            subject.side = None;
-            subject.note = Some(error.one_line());
+    let (replayers, known) = memory.parts();
+    let looked = each(replayers, &mut gathered.subjects, |replayer, at, subject| {
+        let base_tip = bases[at]?;
+        match look_at(replayer.merger(), subject, base_tip, options, known) {
+            Ok(work) => work,
+            Err(error) => {
+                subject.side = None;
+                subject.note = Some(error.one_line());
+                None
+            }
         }
     })?;
-    if let [first, others @ ..] = replayers {
-        for other in others {
-            let made = other.take_objects();
-            first.merger().know(&made)?;
+    for (subject, work) in gathered.subjects.iter().zip(looked) {
+        if let (Some(worktree), Some(work)) = (&subject.worktree, work) {
+            memory.keep_work(&worktree.path, work);
         }
     }
-    Ok(())
+    memory.join()
 }
 
-fn look_at(engine: &mut Merger, subject: &mut Subject, base_tip: ObjectId, options: &Options) -> Result<()> {
-    let (Some(tip), Some(trunk_tip)) = (subject.tip, subject.trunk_tip) else { return Ok(()) };
+/// What was found in its worktree, where somebody looked there.
+fn look_at(
+    engine: &mut Merger,
+    subject: &mut Subject,
+    base_tip: ObjectId,
+    options: &Options,
+    known: &HashMap<PathBuf, Work>,
+) -> Result<Option<Work>> {
+    let (Some(tip), Some(trunk_tip)) = (subject.tip, subject.trunk_tip) else { return Ok(None) };
     let committed = engine.repo().commit(tip)?.tree;
     let worktree = subject.worktree.as_ref().filter(|_| !options.committed);
-    let (mut tree, mut commit, mut is_uncommitted) = (committed, tip, false);
+    let (mut tree, mut commit, mut is_uncommitted, mut found) = (committed, tip, false, None);
     if let Some(worktree) = worktree {
-        match engine.work_of(worktree, tip) {
-            Ok(Some(work)) => {
-                (tree, is_uncommitted) = (work, true);
-                commit = engine.repo().commit_in_memory(work, tip)?;
+        let known = known.get(&worktree.path).filter(|work| work.head == tip);
+        match known.map_or_else(|| engine.work_of(worktree, tip), |work| Ok(work.tree)) {
+            Ok(work) => {
+                found = Some(Work { head: tip, tree: work });
+                if let Some(work) = work {
+                    (tree, is_uncommitted) = (work, true);
+                    commit = engine.repo().commit_in_memory(work, tip)?;
+                }
             }
-            Ok(None) => {}
             Err(error) => {
                 subject.note = Some(format!("its uncommitted work could not be read ({})", error.one_line()));
             }
@@ -65,7 +81,7 @@ fn look_at(engine: &mut Merger, subject: &mut Subject, base_tip: ObjectId, optio
         synced: None,
         footprint: Footprint::default(),
     });
-    Ok(())
+    Ok(found)
 }
 
 /// What merging each with its base gives, and the tree it has as if synced; those on top after those below.

@@ -86,10 +86,6 @@ impl Subject {
             trunk: self.trunk,
         }
     }
-
-    pub(super) fn warning(&self) -> Option<String> {
-        self.note.as_ref().map(|note| format!("{}: {note}", self.name))
-    }
 }
 
 /// All of them, lower ones of a stack before those on top.

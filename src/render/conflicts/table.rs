@@ -257,7 +257,7 @@ pub(super) fn cut_front(path: &str, width: usize) -> String {
 }
 
 /// As many as a line takes, and how many more there are.
-fn as_fits(names: &[String], width: usize) -> String {
+pub(super) fn as_fits(names: &[String], width: usize) -> String {
     let mut line = String::new();
     for (nth, name) in names.iter().enumerate() {
         let left = names.len() - nth;
