@@ -49,12 +49,21 @@ impl Merger {
     /// # Errors
     /// Refused, if it cannot be opened again.
     pub fn new(repo: &Repo) -> Result<Merger> {
+        Merger::remembering(repo, 64)
+    }
+
+    /// With caches of so many megabytes for objects, and half as many for what objects of packs are made from. Trees of
+    /// neighbouring commits are deltas of each other: with too little, histories are inflated again and again.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be opened again.
+    pub fn remembering(repo: &Repo, megabytes: usize) -> Result<Merger> {
         let mut repo = repo.another()?;
-        // Trees of neighbouring commits are deltas of each other: with less, histories are inflated again and again.
-        repo.inner.object_cache_size(64 * 1024 * 1024);
+        let bytes = megabytes * 1024 * 1024;
+        repo.inner.object_cache_size(bytes);
         repo.inner
             .objects
-            .set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(32 * 1024 * 1024)));
+            .set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(bytes / 2)));
         repo.inner.objects.enable_object_memory();
         Ok(Merger { repo, oracles: HashMap::new(), known: HashMap::new(), answers: None })
     }
