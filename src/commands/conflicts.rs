@@ -16,7 +16,7 @@ pub struct Args {
     /// Only these, and pairs with at least one of them; @ for this one
     #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
     names: Vec<String>,
-    /// Only pairs whose other side is one of these
+    /// Only pairs whose other side is one of these; branches, by glob, with --branches
     #[arg(long, value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
     with: Vec<String>,
     /// Leave out what is not committed
@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(short, long)]
     patch: bool,
     /// Compare plain branches instead, by glob: 'origin/feature/*'
-    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(branch_names), conflicts_with_all = ["names", "with"])]
+    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(branch_names), conflicts_with = "names")]
     branches: Vec<String>,
     /// The base of those branches
     #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "branches")]

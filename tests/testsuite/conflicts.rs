@@ -524,6 +524,17 @@ fn plain_branches_are_compared_without_any_session_in_a_bare_repository_too() {
     assert_eq!(ours(pair(&answer, "feature/one", "feature/two")), Paths::from([b"a.txt".to_vec()]));
     assert_eq!(pair(&answer, "feature/one", "feature/three").expect("they meet")["severity"], "overlap");
     bare.git("session conflicts --branches feature/* --base main --exit-code").code(3);
+    // One against the others: they are no rows of their own, and no pairs with each other.
+    let names: Vec<&Value> = answer["sessions"].as_array().expect("sessions").iter().map(|it| &it["name"]).collect();
+    let one = look(&bare, &format!("--branches {} --with feature/* --base main", names[0].as_str().expect("a name")));
+    assert_eq!(one["sessions"].as_array().expect("sessions").len(), 1, "{one:#}");
+    let of_one =
+        answer["pairs"].as_array().expect("pairs").iter().filter(|pair| [&pair["a"], &pair["b"]].contains(&names[0]));
+    assert_eq!(one["pairs"], of_one.cloned().collect::<Value>());
+    assert!(!one["pairs"].as_array().expect("pairs").is_empty() && one["pairs"] != answer["pairs"], "{answer:#}");
+    bare.git("session conflicts --branches feature/* --with nothing/*")
+        .code(1)
+        .stderr_contains("no branch 'nothing/*'");
     bare.git("session conflicts --branches nothing/*").code(1).stderr_contains("no branch 'nothing/*'");
     bare.git("session conflicts --branches feature/* --base nowhere").code(1).stderr_contains("'nowhere' is no branch");
 }
