@@ -71,7 +71,8 @@ impl Repo {
     pub fn base_commits_since(&self, base_tip: ObjectId, parting: &[ObjectId]) -> Result<Vec<ObjectId>> {
         let failed = || "History could not be read.";
         let mut oldest: Option<ObjectId> = None;
-        for id in parting {
+        let several: HashSet<&ObjectId> = parting.iter().collect();
+        for id in several {
             oldest = match oldest {
                 None => Some(*id),
                 Some(before) if before == *id => Some(before),
@@ -114,6 +115,30 @@ impl Repo {
         let mut keys = Vec::new();
         for id in commits {
             if shapes.contains(&self.change_shape(*id)?) {
+                keys.push((self.change_key(*id)?, *id));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The keys of those of the commits whose shapes somebody wants who parted before them: by parting, what is wanted.
+    ///
+    /// # Errors
+    /// Refused, if one cannot be read.
+    pub fn change_keys_lacked(
+        &self,
+        commits: &[ObjectId],
+        wanted: &HashMap<ObjectId, HashSet<Shape>>,
+    ) -> Result<Vec<(Key, ObjectId)>> {
+        let mut keys = Vec::new();
+        for id in commits {
+            let shape = self.change_shape(*id)?;
+            let mut is_wanted = false;
+            for (parting, _) in wanted.iter().filter(|(_, shapes)| shapes.contains(&shape)) {
+                // Where that cannot be told, it may be lacking.
+                is_wanted |= self.is_in_history_of(*parting, *id)? != Some(true);
+            }
+            if is_wanted {
                 keys.push((self.change_key(*id)?, *id));
             }
         }

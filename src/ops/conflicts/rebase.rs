@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::merge::Verdict;
-use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
+use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer, Shape};
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
 
@@ -191,21 +191,22 @@ fn share_a_path(repo: &Repo, commits: &[ObjectId]) -> Result<bool> {
 
 /// What the trunks have that those sessions may lack which depend on it.
 fn landed(repo: &Repo, gathered: &Gathered, stacks: &[Stack]) -> HashMap<ObjectId, Option<Landed>> {
-    let mut partings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    // By trunk and parting, what the changes look like that may have landed since.
+    let mut wanted: HashMap<ObjectId, HashMap<ObjectId, HashSet<Shape>>> = HashMap::new();
     for rebase in stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed) {
         if let (Some(trunk), Some(below)) = (gathered.subjects[rebase.at].trunk_tip, rebase.below) {
-            partings.entry(trunk).or_default().push(below);
+            let Ok(shapes) = rebase.chain.iter().map(|(id, _)| repo.change_shape(*id)).collect::<Result<Vec<_>>>()
+            else {
+                return HashMap::new();
+            };
+            wanted.entry(trunk).or_default().entry(below).or_default().extend(shapes);
         }
     }
-    let depending = stacks.iter().flatten().filter(|rebase| rebase.depends_on_landed);
-    let chains = depending.flat_map(|rebase| &rebase.chain);
-    let Ok(shapes) = chains.map(|(id, _)| repo.change_shape(*id)).collect::<Result<HashSet<_>>>() else {
-        return HashMap::new();
+    let keys = |trunk: ObjectId, wanted: &HashMap<ObjectId, HashSet<Shape>>| {
+        let partings: Vec<ObjectId> = wanted.keys().copied().collect();
+        repo.change_keys_lacked(&repo.base_commits_since(trunk, &partings)?, wanted)
     };
-    let keys = |trunk: ObjectId, partings: &[ObjectId]| {
-        repo.change_keys_like(&repo.base_commits_since(trunk, partings)?, &shapes)
-    };
-    partings.into_iter().map(|(trunk, partings)| (trunk, keys(trunk, &partings).ok().map(Landed::of))).collect()
+    wanted.into_iter().map(|(trunk, wanted)| (trunk, keys(trunk, &wanted).ok().map(Landed::of))).collect()
 }
 
 /// Again without what the base has, where it may have any of it.
