@@ -132,6 +132,48 @@ fn agrees(r: &Sandbox, names: &[&str]) {
     }
 }
 
+#[test]
+fn a_commit_graph_makes_it_quicker_and_no_different() {
+    let r = repo();
+    let text = lines("a.txt", 40);
+    let on = |r: &Sandbox, n: usize, what: &str| {
+        let now = r.read("a.txt");
+        r.file("a.txt", with_line(&now, n, what)).commit(what)
+    };
+    // Three that part from the base at different places, one with a merge of the base in it, one without anything in
+    // common, one behind, and one that has a change which the base got and took back.
+    let early = session(&r, "early");
+    on(&early, 5, "early");
+    on(&early, 6, "early too");
+    let landed = session(&r, "landed");
+    on(&landed, 20, "landed");
+    on(&landed, 21, "after it");
+    session(&r, "behind");
+    r.git("cherry-pick landed~1").ok();
+    r.git("revert --no-edit HEAD").ok();
+    let merged = session(&r, "merged");
+    on(&merged, 30, "merged");
+    on(&r, 5, "the base");
+    merged.git("merge --quiet --no-edit main").ok();
+    on(&merged, 31, "merged too");
+    let late = session(&r, "late");
+    on(&late, 6, "late");
+    r.git("checkout --quiet --orphan apart").ok();
+    r.file("a.txt", with_line(&text, 5, "apart")).commit("apart");
+    r.git("switch --quiet main").ok();
+    let answers = || [look(&r, ""), look(&r, "--raw"), look(&r, "--branches * --base main")];
+    let before = answers();
+    assert_eq!(with_base(&before[0], "early")["rebase"], "conflict", "{:#}", before[0]);
+    // Newer commits than the graph has, and then all of them in it.
+    for newest in ["main~1", "main", "late"] {
+        r.git_input("commit-graph write --stdin-commits", &r.git(&format!("rev-parse {newest}")).ok().text()).ok();
+        assert!(r.has(".git/objects/info/commit-graph"));
+        assert_eq!(answers(), before, "{newest}");
+    }
+    r.git("commit-graph write --reachable").ok();
+    assert_eq!(answers(), before);
+}
+
 /// Objects, refs, and every file of the repository's own.
 fn traces(r: &Sandbox) -> (String, String, Vec<String>) {
     let mut files = Vec::new();
