@@ -216,3 +216,64 @@ fn what_it_has_no_place_for_is_refused() {
     r.git("session conflicts --watch --exit-code").code(2);
     r.config("session.watch", "often").git("session conflicts --watch").code(1).stderr_contains("session.watch poll");
 }
+
+/// Who meets, how seriously, and where, as the stream says it.
+type Met = std::collections::BTreeMap<(String, String), (Value, Value)>;
+
+fn met(answer: &Value) -> Met {
+    let text = |value: &Value| value.as_str().expect("a name").to_owned();
+    let rows = answer["against_base"].as_array().expect("rows").iter().filter_map(|row| {
+        let severity = if row["rebase"] == "conflict" { Value::from("conflict") } else { row.get("severity")?.clone() };
+        Some(((text(&row["name"]), text(&row["base"])), (severity, row["files"].clone())))
+    });
+    let pairs = answer["pairs"].as_array().expect("pairs").iter();
+    rows.chain(
+        pairs.map(|pair| ((text(&pair["a"]), text(&pair["b"])), (pair["severity"].clone(), pair["files"].clone()))),
+    )
+    .collect()
+}
+
+#[test]
+fn who_takes_in_all_news_knows_what_a_fresh_look_finds() {
+    let r = two_sessions();
+    for name in ["three", "four"] {
+        r.git(&format!("session create {name} --no-copy --no-setup")).ok();
+    }
+    let watching = Watching::start(&r, "--json");
+    let mut known = met(&watching.json("conflicts"));
+    let change = |s: &Sandbox, line: usize, new: &str| {
+        let text = s
+            .read("a.txt")
+            .lines()
+            .enumerate()
+            .fold(String::new(), |text, (at, old)| text + if at + 1 == line { new } else { old } + "\n");
+        s.file("a.txt", text);
+    };
+    let steps: [&dyn Fn(); 9] = [
+        &|| (change(&r.session("one"), 5, "one"), change(&r.session("two"), 5, "two")).1,
+        &|| drop(r.session("one").commit("one")),
+        &|| change(&r.session("three"), 7, "three"),
+        &|| drop((change(&r, 5, "main"), r.commit("the base moves"))),
+        &|| drop(r.session("three").file("b.txt", "three\n").commit("three")),
+        &|| drop(r.session("four").file("b.txt", "four\n").remove("a.txt")),
+        &|| _ = r.git("session sync three").ok(),
+        &|| _ = r.session("two").git("checkout --quiet a.txt").ok(),
+        &|| drop((r.git("session create five --no-copy --no-setup"), change(&r.session("five"), 6, "five"))),
+    ];
+    for (nth, step) in steps.iter().enumerate() {
+        step();
+        while let Ok(line) = watching.lines.recv_timeout(A_WHILE) {
+            let value: Value = serde_json::from_str(&line).expect("JSON");
+            for piece in value["news"].as_array().expect("news") {
+                let (a, b) = if piece.get("a").is_some() { ("a", "b") } else { ("name", "base") };
+                let sides = (piece[a].as_str().expect("a").to_owned(), piece[b].as_str().expect("b").to_owned());
+                match piece.get("now") {
+                    Some(now) => drop(known.insert(sides, (now.clone(), piece["files"].clone()))),
+                    None => drop(known.remove(&sides)),
+                }
+            }
+        }
+        assert_eq!(known, met(&r.git("session conflicts --json").json()), "after step {nth}");
+    }
+    assert!(!known.is_empty());
+}

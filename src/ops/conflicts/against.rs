@@ -1,9 +1,9 @@
 //! Each session with its base, and what it is as if synced.
 
 use super::clash::Lines;
-use super::memory::{Memory, Work};
+use super::memory::{Found, Memory, Row, Work};
 use super::subject::{Gathered, Side, Subject};
-use super::{AgainstBase, Options, Severity, Trunk};
+use super::{AgainstBase, Clash, Options, Severity, Trunk};
 use crate::error::{Error, Result};
 use crate::git::merge::{Footprint, Merger, Question, Verdict};
 use crate::ops::workers::each;
@@ -176,7 +176,13 @@ fn on_parent(subjects: &[Subject], at: usize, trunks: &[Trunk]) -> Option<Questi
 }
 
 /// A row for each that is shown.
-pub(super) fn rows(engine: &mut Merger, gathered: &Gathered, near: u32, options: &Options) -> Result<Vec<AgainstBase>> {
+pub(super) fn rows(
+    engine: &mut Merger,
+    gathered: &Gathered,
+    near: u32,
+    options: &Options,
+    found: &mut Found,
+) -> Result<Vec<AgainstBase>> {
     let mut rows = Vec::new();
     for subject in gathered.subjects.iter().filter(|subject| subject.is_shown) {
         let mut row = AgainstBase {
@@ -189,33 +195,40 @@ pub(super) fn rows(engine: &mut Merger, gathered: &Gathered, near: u32, options:
             helped_by: Vec::new(),
         };
         if let (Some(side), Some(base_tip)) = (&subject.side, subject.base_tip) {
-            row.merge = side.verdict.as_ref().map(|verdict| clean(verdict).is_some());
-            let base_tree = engine.repo().commit(base_tip)?.tree;
-            let mut lines = Lines::new(engine.repo(), near, options.patch);
-            for stages in side.stages() {
-                // The merge has the base on its own side: here the session comes first.
-                let [base, theirs, ours] = stages.stages;
-                row.files.push(lines.conflict(
-                    &stages.path,
-                    [base, ours, theirs],
-                    [side.tree, base_tree],
-                    [None, None],
-                )?);
-            }
-            let paths: Vec<_> = side.own.paths.iter().map(|touched| &touched.path).collect();
-            for (touched, now) in side.own.paths.iter().zip(engine.repo().at_paths(base_tree, &paths)?) {
-                if now == touched.before || row.files.iter().any(|file| file.path == touched.path) {
-                    continue;
-                }
-                row.files.push(lines.shared(&touched.path, [touched.before, touched.after, now], [None, None])?);
-            }
-            // That a merge stops is so even where git names no path.
-            let stops = (row.merge == Some(false)).then_some(Severity::Conflict);
-            row.severity = row.files.iter().map(|file| file.severity).chain(stops).max();
-            row.files.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.path.cmp(&b.path)));
+            let judge = || row_of(engine, side, base_tip, near, options);
+            let of_side = match &side.verdict {
+                Some(_) => found.rows.of(|| (side.tree, subject.tip, base_tip), judge)?,
+                // It may be told the next time.
+                None => judge()?,
+            };
+            (row.merge, row.severity, row.files) = of_side;
         }
         rows.push(row);
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(rows)
+}
+
+fn row_of(engine: &Merger, side: &Side, base_tip: ObjectId, near: u32, options: &Options) -> Result<Row> {
+    let merge = side.verdict.as_ref().map(|verdict| clean(verdict).is_some());
+    let base_tree = engine.repo().commit(base_tip)?.tree;
+    let mut files: Vec<Clash> = Vec::new();
+    let mut lines = Lines::new(engine.repo(), near, options.patch);
+    for stages in side.stages() {
+        // The merge has the base on its own side: here the session comes first.
+        let [base, theirs, ours] = stages.stages;
+        files.push(lines.conflict(&stages.path, [base, ours, theirs], [side.tree, base_tree], [None, None])?);
+    }
+    let paths: Vec<_> = side.own.paths.iter().map(|touched| &touched.path).collect();
+    for (touched, now) in side.own.paths.iter().zip(engine.repo().at_paths(base_tree, &paths)?) {
+        if now == touched.before || files.iter().any(|file| file.path == touched.path) {
+            continue;
+        }
+        files.push(lines.shared(&touched.path, [touched.before, touched.after, now], [None, None])?);
+    }
+    // That a merge stops is so even where git names no path.
+    let stops = (merge == Some(false)).then_some(Severity::Conflict);
+    let severity = files.iter().map(|file| file.severity).chain(stops).max();
+    files.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.path.cmp(&b.path)));
+    Ok((merge, severity, files))
 }

@@ -76,7 +76,7 @@ impl Severity {
 }
 
 /// What a pair was judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Basis {
     /// Both as if synced.
     Synced,
@@ -202,16 +202,16 @@ fn look_with(ctx: &Context, snapshot: &Snapshot, options: &Options, memory: &mut
     memory.prepare(&ctx.repo, rayon::current_num_threads().min(waits).max(1))?;
     against::prepare(memory, &mut gathered, options)?;
     let mut warnings = std::mem::take(&mut gathered.warnings);
-    let Some(first) = memory.first() else { return Ok(Report::default()) };
+    let Some((first, found)) = memory.first() else { return Ok(Report::default()) };
     against::merge_with_bases(first.merger(), &mut gathered.subjects, &gathered.trunks);
     let near = near_lines(ctx)?;
-    let mut against_base = against::rows(first.merger(), &gathered, near, options)?;
-    let mut pairs = pairs::judge(first.merger(), &gathered, near, options, &mut warnings)?;
+    let mut against_base = against::rows(first.merger(), &gathered, near, options, found)?;
+    let mut pairs = pairs::judge(first.merger(), &gathered, near, options, found, &mut warnings)?;
     pairs.extend(planned::pairs(first.merger().repo(), &gathered));
     if options.why {
         why::explain(first.merger(), &gathered, &mut against_base, &mut pairs)?;
     }
-    rebase::verdicts(first, &gathered, &mut against_base)?;
+    rebase::fill_in(first, &gathered, found, &mut against_base)?;
     advice::add(ctx, &gathered, &mut against_base, &mut pairs)?;
     pairs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b))));
     gathered.subjects.sort_by(|a, b| a.name.cmp(&b.name));
