@@ -9,6 +9,7 @@ mod merger;
 mod oracle;
 mod pick;
 
+pub(in crate::git) use beyond::Ancestries;
 pub use beyond::Beyond;
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};

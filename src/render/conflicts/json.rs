@@ -70,7 +70,7 @@ fn pair(pair: &Pair) -> Value {
     entry
 }
 
-fn clash(file: &Clash, first: &str, second: &str) -> Value {
+pub(super) fn clash(file: &Clash, first: &str, second: &str) -> Value {
     let mut entry = json!({ "path": bytes_path(&file.path), "severity": file.severity.as_str() });
     if let Some(kind) = file.kind {
         entry["kind"] = json!(kind);
