@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Judges all pairs of real topic branches, by `git session conflicts` and by `git merge-tree`, in one run.
 
-    benches/conflicts.py --repo CLONE --at DIRECTORY [--count 10 50 100] [--topics 120] [--runs 3] [speed] [uncommitted] [agreement]
+    benches/conflicts.py --repo CLONE --at DIRECTORY [--count 10 50 100] [--topics 120] [--runs 3] [speed] [uncommitted] [growth] [watch] [agreement]
 
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the second
 parents of the merges after that. `speed` prints wall and CPU (user and system of all descendants, medians) of all pairs of
 COUNT topics, with line ranges, as ratios to one process of `git merge-tree --write-tree` for each pair and to one `git
-merge-tree --stdin` fed with all; and the same with uncommitted work in COUNT worktrees. `agreement` compares verdict and
+merge-tree --stdin` fed with all; and the same with uncommitted work in COUNT worktrees. `growth` prints time, CPU and the
+most anonymous memory of `git session conflicts` for each of COUNT, which may be several hundred: after the topics come
+single commits of the history after the base, put onto it. `watch` prints what `--watch` of COUNT worktrees takes: CPU in 30
+seconds in which nothing happens, and from a file that is saved to the line that tells of it. `agreement` compares verdict and
 conflicted paths of every pair with git's, as synced and raw, for the topics and for single commits of the history after
 the base put onto it, of which many really collide; and that nothing was left behind.
 """
@@ -20,6 +23,7 @@ import resource
 import shutil
 import statistics
 import subprocess
+import threading
 import time
 
 from sync import ENV, clone, git, timed, topics
@@ -75,6 +79,13 @@ def path_of(value):
 
 def conflicted(files):
     return {path_of(file["path"]) for file in files if file["severity"] == "conflict"}
+
+
+def follow_upstream(place, repo):
+    """`HEAD@{upstream}` is the newest commit of the repository, as long as `single_commits` looks for it."""
+    git("update-ref", "refs/remotes/origin/upstream", git("rev-parse", "HEAD", cwd=repo), cwd=place)
+    git("config", "branch.trunk.remote", "origin", cwd=place)
+    git("config", "branch.trunk.merge", "refs/heads/upstream", cwd=place)
 
 
 def single_commits(place, base, wanted):
@@ -205,6 +216,78 @@ def speed(place, at, names, runs, uncommitted=False):
     print(text)
 
 
+def anonymous(args, place):
+    """Wall, CPU and the most anonymous memory, in MB, of one run: the child's own, looked at every 2 ms."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen(args, cwd=place, env=ENV, stdout=subprocess.PIPE)
+    answer, most = [], 0
+    reader = threading.Thread(target=lambda: answer.append(child.stdout.read()))
+    reader.start()
+    while child.poll() is None:
+        try:
+            with open(f"/proc/{child.pid}/status") as file:
+                most = max([most] + [int(line.split()[1]) for line in file if line.startswith("RssAnon")])
+        except OSError:
+            pass
+        time.sleep(0.002)
+    reader.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, cpu = time.perf_counter() - begin, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return wall, cpu, most / 1024, json.loads(answer[0])
+
+
+def growth(place, names, counts, runs):
+    for count in counts:
+        if count > len(names):
+            print(f"N={count}: there are only {len(names)} branches; --back reaches further")
+            continue
+        glob = [word for name in names[:count] for word in ("--branches", name)]
+        args = ["git-session", "conflicts", "--json", "--base", "trunk", *glob]
+        rows = [anonymous(args, place) for _ in range(runs)]
+        wall, cpu, memory = (statistics.median(column) for column in list(zip(*rows))[:3])
+        pairs = collections.Counter(pair["severity"] for pair in rows[0][3]["pairs"])
+        print(f"N={count} ({count * (count - 1) // 2} pairs, {dict(pairs)}): {wall:.2f} s wall {cpu:.2f} s CPU "
+              f"{memory:.0f} MB anonymous; CPU/N {1000 * cpu / count:.1f} ms", flush=True)
+
+
+def watch(place, at, names):
+    """CPU at rest, and from a save to the line about it, with the CPU of both processes."""
+    worktrees(place, at, names)
+
+    def cpu(pid):
+        with open(f"/proc/{pid}/stat") as file:
+            return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:15])) * 1000 // os.sysconf("SC_CLK_TCK")
+
+    child = subprocess.Popen(["git-session", "conflicts", "--watch", "--json"], cwd=place, env=ENV, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    first = cpu(child.pid)
+    time.sleep(1)
+    before = cpu(child.pid)
+    time.sleep(30)
+    rest = cpu(child.pid) - before
+    one, two = (os.path.join(at, "conflicts-trees", name, "watched.new") for name in names[:2])
+    with open(two, "w") as file:
+        file.write("two\n")
+    time.sleep(2)
+    took, costs = [], []
+    for number in range(10):
+        before, begin = cpu(child.pid), time.perf_counter()
+        if number % 2:
+            os.remove(one)
+        else:
+            with open(one, "w") as file:
+                file.write(f"one {number}\n")
+        child.stdout.readline()
+        took.append(time.perf_counter() - begin)
+        time.sleep(0.5)
+        costs.append(cpu(child.pid) - before)
+    with open(f"/proc/{child.pid}/status") as file:
+        memory = [int(line.split()[1]) // 1024 for line in file if line.startswith("RssAnon")]
+    child.terminate()
+    print(f"N={len(names)} watched: first answer {first} ms CPU; {rest} ms CPU in 30 s at rest; from save to line "
+          f"{1000 * statistics.median(took):.0f} ms, {statistics.median(costs):.0f} ms CPU; {memory[0]} MB anonymous")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repo", required=True)
@@ -216,7 +299,7 @@ def main():
     parser.add_argument("what", nargs="*", default=["speed", "uncommitted", "agreement"])
     args = parser.parse_args()
     place = os.path.join(args.at, "conflicts")
-    base, found = topics(args.repo, max([args.topics, *args.count]), args.back)
+    base, found = topics(args.repo, max([args.topics, *(count for count in args.count if count <= 100)]), args.back)
     clone(args.repo, place, base)
     for name, tip in found.items():
         git("branch", "-f", "--no-track", name, tip, cwd=place)
@@ -227,13 +310,23 @@ def main():
     if "uncommitted" in args.what:
         for count in args.count:
             speed(place, args.at, names[:count], args.runs, uncommitted=True)
+    if "growth" in args.what:
+        wanted = max(args.count) - len(names)
+        if wanted > 0:
+            follow_upstream(place, args.repo)
+            commits = single_commits(place, base, wanted)
+            for name, tip in commits.items():
+                git("branch", "-f", "--no-track", name, tip, cwd=place)
+            git("config", "--unset", "branch.trunk.merge", cwd=place)
+            names += list(commits)
+        growth(place, names, args.count, args.runs)
+    if "watch" in args.what:
+        for count in args.count:
+            watch(place, args.at, names[:count])
     if "agreement" in args.what:
         chosen = {name: found[name] for name in names[:args.topics]}
         agreement(place, os.path.join(args.at, "scratch"), base, chosen, "topics")
-        head = git("rev-parse", "HEAD", cwd=args.repo)
-        git("update-ref", "refs/remotes/origin/upstream", head, cwd=place)
-        git("config", "branch.trunk.remote", "origin", cwd=place)
-        git("config", "branch.trunk.merge", "refs/heads/upstream", cwd=place)
+        follow_upstream(place, args.repo)
         commits = single_commits(place, base, args.topics)
         git("config", "--unset", "branch.trunk.merge", cwd=place)
         agreement(place, os.path.join(args.at, "scratch"), base, commits, "single commits")

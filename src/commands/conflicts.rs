@@ -8,13 +8,15 @@ use crate::render;
 use crate::render::conflicts::View;
 use clap_complete::engine::ArgValueCandidates;
 
+mod watch;
+
 /// What collides: each session with its base, and every pair of them, uncommitted work included
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only these, and pairs with at least one of them; @ for this one
     #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
     names: Vec<String>,
-    /// Only pairs whose other side is one of these
+    /// Only pairs whose other side is one of these; branches, by glob, with --branches
     #[arg(long, value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
     with: Vec<String>,
     /// Leave out what is not committed
@@ -30,13 +32,16 @@ pub struct Args {
     #[arg(short, long)]
     patch: bool,
     /// Compare plain branches instead, by glob: 'origin/feature/*'
-    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(branch_names), conflicts_with_all = ["names", "with"])]
+    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(branch_names), conflicts_with = "names")]
     branches: Vec<String>,
     /// The base of those branches
     #[arg(long, value_name = "BRANCH", add = ArgValueCandidates::new(branch_names), requires = "branches")]
     base: Option<String>,
+    /// Go on: show again what collides whenever something changes
+    #[arg(short, long)]
+    watch: bool,
     /// End with 3 if anything collides
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     exit_code: bool,
     #[command(flatten)]
     format: FormatArgs,
@@ -82,6 +87,10 @@ impl Kind {
             return Err(Error::usage(format!("`--why` has no place in the format '{name}'."))
                 .hint("Reasons are given by `table`, `json`, `github` and `markdown`."));
         }
+        if args.watch && !matches!(self, Kind::Table | Kind::Matrix | Kind::Json) {
+            return Err(Error::usage(format!("`--watch` has no place in the format '{name}'."))
+                .hint("What goes on is shown by `table`, `matrix` and `json`."));
+        }
         Ok(())
     }
 }
@@ -93,6 +102,7 @@ impl Kind {
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let kind = Kind::parse(&args.format)?;
     kind.check(&args)?;
+    let (is_watch, exit_code) = (args.watch, args.exit_code);
     let of_sessions = args.branches.is_empty();
     let options = conflicts::Options {
         names: args.names,
@@ -106,14 +116,23 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     };
     let ctx = stage.context()?;
     stage.report_interrupted()?;
+    if is_watch {
+        return watch::run(stage, kind, options);
+    }
     let snapshot = Snapshot::read(&ctx.repo)?;
     let report = conflicts::look(ctx, &snapshot, &options)?;
     let view = View { width: render::width(), paint: stage.colours().out, of_sessions };
     for warning in &report.warnings {
         render::warn(stage.colours().err, warning);
     }
+    // The others show them.
+    if matches!(kind, Kind::Matrix | Kind::Github | Kind::Dot) {
+        for note in report.notes() {
+            render::warn(stage.colours().err, &note);
+        }
+    }
     print(stage, kind, &report, view)?;
-    Ok(if args.exit_code && report.has_conflicts() { Exit::Conflicts } else { Exit::Done })
+    Ok(if exit_code && report.has_conflicts() { Exit::Conflicts } else { Exit::Done })
 }
 
 fn print(stage: &Stage, kind: Kind, report: &Report, view: View) -> Result<()> {

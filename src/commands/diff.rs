@@ -60,6 +60,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         if args.json {
             return print_json(&render::conflicts::json(&report));
         }
+        // Its rows, where the notes would stand, are left out.
+        for note in report.notes() {
+            render::warn(stage.colours().err, &note);
+        }
         let view = render::conflicts::View { width: render::width(), paint: stage.colours().out, of_sessions: true };
         let text = if report.pairs.is_empty() { String::new() } else { render::conflicts::table(&report, view) };
         render::long_answer(&text, || ctx.pager())?;

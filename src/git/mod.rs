@@ -17,6 +17,7 @@ pub mod replay;
 pub mod revive;
 pub mod salvage;
 pub mod status;
+pub mod watch;
 mod work;
 pub mod worktrees;
 
@@ -36,6 +37,8 @@ pub struct Repo {
     blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
     /// The commit graph, once somebody asked for it; none where there is none.
     graph: std::cell::OnceCell<Option<gix::commitgraph::Graph>>,
+    /// What is known of the histories of trunks.
+    ancestries: merge::Ancestries,
 }
 
 impl std::fmt::Debug for Repo {
@@ -87,7 +90,14 @@ impl Repo {
         inner.object_cache_size_if_unset(16 * 1024 * 1024);
         let common_dir = absolute(inner.common_dir())?;
         let backend = refs::Backend::of(&inner, &common_dir);
-        Ok(Repo { inner, backend, common_dir, blobs: std::sync::Arc::default(), graph: std::cell::OnceCell::new() })
+        Ok(Repo {
+            inner,
+            backend,
+            common_dir,
+            blobs: std::sync::Arc::default(),
+            graph: std::cell::OnceCell::new(),
+            ancestries: merge::Ancestries::default(),
+        })
     }
 
     /// The directory that all worktrees share: `.git` of the main worktree, or the bare repository.
@@ -149,12 +159,34 @@ impl Repo {
         if revision.starts_with('-') {
             return Ok(None);
         }
+        if let Some(id) = self.plain_branch(revision)? {
+            return Ok(Some(id));
+        }
         let output = self
             .git_here()
             .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
             .arg(format!("{revision}^{{commit}}"))
             .run()?;
         Ok(output.is_success().then(|| ObjectId::from_hex(output.text().as_bytes()).ok()).flatten())
+    }
+
+    /// Where a branch stands whose short name means nothing else by git's rules (`gitrevisions(7)`).
+    fn plain_branch(&self, name: &str) -> Result<Option<ObjectId>> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-');
+        let is_word = name.chars().all(is_plain) && !name.chars().all(|c| c.is_ascii_hexdigit());
+        // Others look like what `git describe` says, or are refs by themselves.
+        if !is_word || name.contains("-g") || name.starts_with("refs/") || self.uses_reftable() {
+            return Ok(None);
+        }
+        if self.git_dir()?.join(name).exists() || self.common_dir.join(name).exists() {
+            return Ok(None);
+        }
+        for before in [format!("refs/{name}"), format!("refs/tags/{name}")] {
+            if self.find_ref(&before)?.is_some() {
+                return Ok(None);
+            }
+        }
+        self.ref_id(&format!("refs/heads/{name}"))
     }
 
     /// A short form of an id that is unique now.

@@ -15,6 +15,7 @@ mod share_work;
 pub mod state;
 pub mod terminal;
 pub mod users;
+pub mod watch;
 pub mod witness;
 
 use crate::session::Timestamp;

@@ -30,17 +30,27 @@ pub fn width() -> usize {
     named.or_else(terminal_width).unwrap_or(80)
 }
 
-#[cfg(unix)]
+/// Lines: what the terminal has, else 24.
+pub fn height() -> usize {
+    terminal_size().1.unwrap_or(24)
+}
+
 fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout())
-        .or_else(|_| rustix::termios::tcgetwinsize(std::io::stderr()))
-        .ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    terminal_size().0
+}
+
+/// Columns and lines, as far as the terminal tells.
+#[cfg(unix)]
+fn terminal_size() -> (Option<usize>, Option<usize>) {
+    let size =
+        rustix::termios::tcgetwinsize(std::io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(std::io::stderr()));
+    let some = |count: u16| (count > 0).then_some(usize::from(count));
+    size.map_or((None, None), |size| (some(size.ws_col), some(size.ws_row)))
 }
 
 #[cfg(not(unix))]
-fn terminal_width() -> Option<usize> {
-    None
+fn terminal_size() -> (Option<usize>, Option<usize>) {
+    (None, None)
 }
 
 /// Asks for one of several letters, on the terminal. None without one, or at the end of input.

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -41,6 +41,11 @@ pub const SETTINGS: [Setting; 20] = [
         key: "session.generated",
         default: "",
         what: "files that a program writes, as patterns: marked as such where they collide",
+    },
+    Setting {
+        key: "session.watch",
+        default: "auto",
+        what: "how `conflicts --watch` notices changes: `auto`, or `poll`: by looking again and again",
     },
     Setting {
         key: "session.disposable",

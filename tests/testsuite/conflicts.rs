@@ -132,6 +132,48 @@ fn agrees(r: &Sandbox, names: &[&str]) {
     }
 }
 
+#[test]
+fn a_commit_graph_makes_it_quicker_and_no_different() {
+    let r = repo();
+    let text = lines("a.txt", 40);
+    let on = |r: &Sandbox, n: usize, what: &str| {
+        let now = r.read("a.txt");
+        r.file("a.txt", with_line(&now, n, what)).commit(what)
+    };
+    // Three that part from the base at different places, one with a merge of the base in it, one without anything in
+    // common, one behind, and one that has a change which the base got and took back.
+    let early = session(&r, "early");
+    on(&early, 5, "early");
+    on(&early, 6, "early too");
+    let landed = session(&r, "landed");
+    on(&landed, 20, "landed");
+    on(&landed, 21, "after it");
+    session(&r, "behind");
+    r.git("cherry-pick landed~1").ok();
+    r.git("revert --no-edit HEAD").ok();
+    let merged = session(&r, "merged");
+    on(&merged, 30, "merged");
+    on(&r, 5, "the base");
+    merged.git("merge --quiet --no-edit main").ok();
+    on(&merged, 31, "merged too");
+    let late = session(&r, "late");
+    on(&late, 6, "late");
+    r.git("checkout --quiet --orphan apart").ok();
+    r.file("a.txt", with_line(&text, 5, "apart")).commit("apart");
+    r.git("switch --quiet main").ok();
+    let answers = || [look(&r, ""), look(&r, "--raw"), look(&r, "--branches * --base main")];
+    let before = answers();
+    assert_eq!(with_base(&before[0], "early")["rebase"], "conflict", "{:#}", before[0]);
+    // Newer commits than the graph has, and then all of them in it.
+    for newest in ["main~1", "main", "late"] {
+        r.git_input("commit-graph write --stdin-commits", &r.git(&format!("rev-parse {newest}")).ok().text()).ok();
+        assert!(r.has(".git/objects/info/commit-graph"));
+        assert_eq!(answers(), before, "{newest}");
+    }
+    r.git("commit-graph write --reachable").ok();
+    assert_eq!(answers(), before);
+}
+
 /// Objects, refs, and every file of the repository's own.
 fn traces(r: &Sandbox) -> (String, String, Vec<String>) {
     let mut files = Vec::new();
@@ -483,10 +525,12 @@ fn what_cannot_be_looked_at_is_a_sentence_and_the_others_go_on() {
         assert_eq!(with_base(&answer, name)["merge"], "conflict", "{answer:#}");
     }
     assert_eq!(with_base(&answer, "no-branch")["merge"], Value::Null);
-    r.git("session conflicts")
-        .ok()
-        .stderr_contains("busy: it is in the middle of a rebase")
-        .stderr_contains("its branch is not here");
+    // Once each: in the table, or where there is no place for it beside.
+    let table = r.git("session conflicts");
+    table.ok().stdout_contains("it is in the middle of a rebase").stdout_contains("its branch is not here");
+    assert!(!table.stderr_text().contains("rebase"), "{table}");
+    let matrix = r.git("session conflicts --format matrix");
+    matrix.ok().stderr_contains("busy: it is in the middle of a rebase").stdout_lacks("in the middle");
 }
 
 #[test]
@@ -522,6 +566,17 @@ fn plain_branches_are_compared_without_any_session_in_a_bare_repository_too() {
     assert_eq!(ours(pair(&answer, "feature/one", "feature/two")), Paths::from([b"a.txt".to_vec()]));
     assert_eq!(pair(&answer, "feature/one", "feature/three").expect("they meet")["severity"], "overlap");
     bare.git("session conflicts --branches feature/* --base main --exit-code").code(3);
+    // One against the others: they are no rows of their own, and no pairs with each other.
+    let names: Vec<&Value> = answer["sessions"].as_array().expect("sessions").iter().map(|it| &it["name"]).collect();
+    let one = look(&bare, &format!("--branches {} --with feature/* --base main", names[0].as_str().expect("a name")));
+    assert_eq!(one["sessions"].as_array().expect("sessions").len(), 1, "{one:#}");
+    let of_one =
+        answer["pairs"].as_array().expect("pairs").iter().filter(|pair| [&pair["a"], &pair["b"]].contains(&names[0]));
+    assert_eq!(one["pairs"], of_one.cloned().collect::<Value>());
+    assert!(!one["pairs"].as_array().expect("pairs").is_empty() && one["pairs"] != answer["pairs"], "{answer:#}");
+    bare.git("session conflicts --branches feature/* --with nothing/*")
+        .code(1)
+        .stderr_contains("no branch 'nothing/*'");
     bare.git("session conflicts --branches nothing/*").code(1).stderr_contains("no branch 'nothing/*'");
     bare.git("session conflicts --branches feature/* --base nowhere").code(1).stderr_contains("'nowhere' is no branch");
 }

@@ -34,9 +34,7 @@ With each other
       src/cart.rs:12 × 10  (near)
   near      near × two  as they stand
       src/cart.rs:12 × 10  (near)
-  overlap   far × near   src/cart.rs
-  overlap   far × one    src/cart.rs
-  overlap   far × two    src/cart.rs
+  overlap   far × near, one, two  src/cart.rs
 
 "#]]);
     r.git("session conflicts far --with far").ok().stdout("1 session: nothing collides.\n");
@@ -132,7 +130,6 @@ graph conflicts {
   node [shape=box, style=rounded];
   subgraph cluster_0 {
     label="main";
-    base_0 [label="main", shape=ellipse];
     s0 [label="one"];
   }
   s1 [label="two"];
@@ -140,6 +137,9 @@ graph conflicts {
 }
 
 "#]]);
+    // The base is a node where somebody meets it.
+    let run = playground().git("session conflicts two --format dot");
+    run.ok().stdout_contains("base_0 [label=\"main\", shape=ellipse]").stdout_contains(" -- base_0 [");
 }
 
 #[test]

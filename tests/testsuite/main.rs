@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod conflicts;
 mod conflicts_views;
+mod conflicts_watch;
 mod contention;
 mod create;
 mod demo;

@@ -20,6 +20,15 @@ pub struct Merger {
     oracles: HashMap<ObjectId, Oracle>,
     /// What git made of files before: the same file is asked about again by a merge and by the picks of a rebase.
     known: HashMap<(ObjectId, Shared), ObjectId>,
+    /// All answers, where they are kept.
+    answers: Option<Answers>,
+}
+
+/// What was asked before. Answers depend on ids alone, and on settings.
+#[derive(Debug, Default)]
+struct Answers {
+    merged: HashMap<Question, Verdict>,
+    judged: HashMap<Question, Option<Vec<Stages>>>,
 }
 
 /// A merge that is asked for.
@@ -41,14 +50,28 @@ impl Merger {
     /// # Errors
     /// Refused, if it cannot be opened again.
     pub fn new(repo: &Repo) -> Result<Merger> {
+        Merger::remembering(repo, 64)
+    }
+
+    /// With caches of so many megabytes for objects, and half as many for what objects of packs are made from. Trees of
+    /// neighbouring commits are deltas of each other: with too little, histories are inflated again and again.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be opened again.
+    pub fn remembering(repo: &Repo, megabytes: usize) -> Result<Merger> {
         let mut repo = repo.another()?;
-        // Trees of neighbouring commits are deltas of each other: with less, histories are inflated again and again.
-        repo.inner.object_cache_size(64 * 1024 * 1024);
+        let bytes = megabytes * 1024 * 1024;
+        repo.inner.object_cache_size(bytes);
         repo.inner
             .objects
-            .set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(32 * 1024 * 1024)));
+            .set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(bytes / 2)));
         repo.inner.objects.enable_object_memory();
-        Ok(Merger { repo, oracles: HashMap::new(), known: HashMap::new() })
+        Ok(Merger { repo, oracles: HashMap::new(), known: HashMap::new(), answers: None })
+    }
+
+    /// From now on keeps all answers: for who asks the same again and again.
+    pub fn remember(&mut self) {
+        self.answers.get_or_insert_default();
     }
 
     /// The handle, which knows the new objects too.
@@ -59,6 +82,7 @@ impl Merger {
     /// Hands over the new objects, and forgets them.
     pub fn take_objects(&mut self) -> Objects {
         self.known.clear();
+        self.answers = self.answers.take().map(|_| Answers::default());
         let memory = self.repo.inner.objects.reset_object_memory().unwrap_or_default();
         // git's directory has what it has been told; it may be asked about other objects next.
         let objects = memory.iter().map(|(id, (kind, bytes))| (*id, (*kind, bytes.clone())));
@@ -107,6 +131,11 @@ impl Merger {
         let mut shared: Vec<Option<Vec<Shared>>> = Vec::with_capacity(questions.len());
         let mut asked: Vec<(usize, Question)> = Vec::new();
         for (at, question) in questions.iter().enumerate() {
+            if let Some(known) = self.answers.as_ref().and_then(|answers| answers.merged.get(question)) {
+                answers.push(Some(Ok(known.clone())));
+                shared.push(None);
+                continue;
+            }
             let (answer, files) = match self.first_look(*question) {
                 Ok(First::Settled(tree)) => (Some(Ok(Verdict::Clean(tree))), None),
                 Ok(First::Ask(question, files)) => {
@@ -124,7 +153,13 @@ impl Merger {
                 (verdict, _) => verdict,
             });
         }
-        all_of(answers)
+        let answers = all_of(answers);
+        if let Some(kept) = &mut self.answers {
+            let told =
+                questions.iter().zip(&answers).filter_map(|(question, answer)| Some((question, answer.as_ref().ok()?)));
+            kept.merged.extend(told.map(|(question, verdict)| (*question, verdict.clone())));
+        }
+        answers
     }
 
     /// Many merges of which only the verdict is wanted: none, where it is clean, and else what collides.
@@ -132,6 +167,10 @@ impl Merger {
         let mut answers: Vec<Option<Result<Option<Vec<Stages>>>>> = Vec::with_capacity(questions.len());
         let mut asked: Vec<(usize, Question)> = Vec::new();
         for (at, question) in questions.iter().enumerate() {
+            if let Some(known) = self.answers.as_ref().and_then(|answers| answers.judged.get(question)) {
+                answers.push(Some(Ok(known.clone())));
+                continue;
+            }
             answers.push(match self.first_look(*question) {
                 Ok(First::Settled(_)) => Some(Ok(None)),
                 Ok(First::Ask(question, _)) => {
@@ -147,7 +186,13 @@ impl Merger {
                 Verdict::Conflict(files) => Some(files),
             }));
         }
-        all_of(answers)
+        let answers = all_of(answers);
+        if let Some(kept) = &mut self.answers {
+            let told =
+                questions.iter().zip(&answers).filter_map(|(question, answer)| Some((question, answer.as_ref().ok()?)));
+            kept.judged.extend(told.map(|(question, verdict)| (*question, verdict.clone())));
+        }
+        answers
     }
 
     /// The tree that a merge of trees gives, where that can be told without git.

@@ -10,6 +10,7 @@ mod oracle;
 mod pick;
 mod train;
 
+pub(in crate::git) use beyond::Ancestries;
 pub use beyond::Beyond;
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};

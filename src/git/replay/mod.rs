@@ -77,6 +77,14 @@ impl Replayer {
         Ok(Replayer { merger: Merger::new(repo)? })
     }
 
+    /// With caches of so many megabytes, as [`Merger::remembering`] has them.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be opened again.
+    pub fn remembering(repo: &Repo, megabytes: usize) -> Result<Replayer> {
+        Ok(Replayer { merger: Merger::remembering(repo, megabytes)? })
+    }
+
     /// The handle, which knows the new objects too.
     pub fn repo(&self) -> &Repo {
         self.merger.repo()

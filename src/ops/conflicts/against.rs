@@ -1,45 +1,61 @@
 //! Each session with its base, and what it is as if synced.
 
 use super::clash::Lines;
+use super::memory::{Found, Memory, Row, Work};
 use super::subject::{Gathered, Side, Subject};
-use super::{AgainstBase, Options, Severity, Trunk};
+use super::{AgainstBase, Clash, Options, Severity, Trunk};
 use crate::error::{Error, Result};
 use crate::git::merge::{Footprint, Merger, Question, Verdict};
-use crate::git::replay::Replayer;
 use crate::ops::workers::each;
 use crate::session::ObjectId;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 /// Reads what each of them has, several at a time. The first merger knows of all of it afterwards.
-pub(super) fn prepare(replayers: &mut [Replayer], gathered: &mut Gathered, options: &Options) -> Result<()> {
+pub(super) fn prepare(memory: &mut Memory, gathered: &mut Gathered, options: &Options) -> Result<()> {
     let bases: Vec<Option<ObjectId>> = gathered.subjects.iter().map(|subject| subject.base_tip).collect();
-    each(replayers, &mut gathered.subjects, |replayer, at, subject| {
-        let Some(base_tip) = bases[at] else { return };
-        if let Err(error) = look_at(replayer.merger(), subject, base_tip, options) {
-            subject.side = None;
-            subject.note = Some(error.one_line());
+    let (replayers, known) = memory.parts();
+    let looked = each(replayers, &mut gathered.subjects, |replayer, at, subject| {
+        let base_tip = bases[at]?;
+        match look_at(replayer.merger(), subject, base_tip, options, known) {
+            Ok(work) => work,
+            Err(error) => {
+                subject.side = None;
+                subject.note = Some(error.one_line());
+                None
+            }
         }
     })?;
-    if let [first, others @ ..] = replayers {
-        for other in others {
-            let made = other.take_objects();
-            first.merger().know(&made)?;
+    for (subject, work) in gathered.subjects.iter().zip(looked) {
+        if let (Some(worktree), Some(work)) = (&subject.worktree, work) {
+            memory.keep_work(&worktree.path, work);
         }
     }
-    Ok(())
+    memory.join()
 }
 
-fn look_at(engine: &mut Merger, subject: &mut Subject, base_tip: ObjectId, options: &Options) -> Result<()> {
-    let (Some(tip), Some(trunk_tip)) = (subject.tip, subject.trunk_tip) else { return Ok(()) };
+/// What was found in its worktree, where somebody looked there.
+fn look_at(
+    engine: &mut Merger,
+    subject: &mut Subject,
+    base_tip: ObjectId,
+    options: &Options,
+    known: &HashMap<PathBuf, Work>,
+) -> Result<Option<Work>> {
+    let (Some(tip), Some(trunk_tip)) = (subject.tip, subject.trunk_tip) else { return Ok(None) };
     let committed = engine.repo().commit(tip)?.tree;
     let worktree = subject.worktree.as_ref().filter(|_| !options.committed);
-    let (mut tree, mut commit, mut is_uncommitted) = (committed, tip, false);
+    let (mut tree, mut commit, mut is_uncommitted, mut found) = (committed, tip, false, None);
     if let Some(worktree) = worktree {
-        match engine.work_of(worktree, tip) {
-            Ok(Some(work)) => {
-                (tree, is_uncommitted) = (work, true);
-                commit = engine.repo().commit_in_memory(work, tip)?;
+        let known = known.get(&worktree.path).filter(|work| work.head == tip);
+        match known.map_or_else(|| engine.work_of(worktree, tip), |work| Ok(work.tree)) {
+            Ok(work) => {
+                found = Some(Work { head: tip, tree: work });
+                if let Some(work) = work {
+                    (tree, is_uncommitted) = (work, true);
+                    commit = engine.repo().commit_in_memory(work, tip)?;
+                }
             }
-            Ok(None) => {}
             Err(error) => {
                 subject.note = Some(format!("its uncommitted work could not be read ({})", error.one_line()));
             }
@@ -65,7 +81,7 @@ fn look_at(engine: &mut Merger, subject: &mut Subject, base_tip: ObjectId, optio
         synced: None,
         footprint: Footprint::default(),
     });
-    Ok(())
+    Ok(found)
 }
 
 /// What merging each with its base gives, and the tree it has as if synced; those on top after those below.
@@ -160,7 +176,13 @@ fn on_parent(subjects: &[Subject], at: usize, trunks: &[Trunk]) -> Option<Questi
 }
 
 /// A row for each that is shown.
-pub(super) fn rows(engine: &mut Merger, gathered: &Gathered, near: u32, options: &Options) -> Result<Vec<AgainstBase>> {
+pub(super) fn rows(
+    engine: &mut Merger,
+    gathered: &Gathered,
+    near: u32,
+    options: &Options,
+    found: &mut Found,
+) -> Result<Vec<AgainstBase>> {
     let mut rows = Vec::new();
     for subject in gathered.subjects.iter().filter(|subject| subject.is_shown) {
         let mut row = AgainstBase {
@@ -173,33 +195,40 @@ pub(super) fn rows(engine: &mut Merger, gathered: &Gathered, near: u32, options:
             helped_by: Vec::new(),
         };
         if let (Some(side), Some(base_tip)) = (&subject.side, subject.base_tip) {
-            row.merge = side.verdict.as_ref().map(|verdict| clean(verdict).is_some());
-            let base_tree = engine.repo().commit(base_tip)?.tree;
-            let mut lines = Lines::new(engine.repo(), near, options.patch);
-            for stages in side.stages() {
-                // The merge has the base on its own side: here the session comes first.
-                let [base, theirs, ours] = stages.stages;
-                row.files.push(lines.conflict(
-                    &stages.path,
-                    [base, ours, theirs],
-                    [side.tree, base_tree],
-                    [None, None],
-                )?);
-            }
-            let paths: Vec<_> = side.own.paths.iter().map(|touched| &touched.path).collect();
-            for (touched, now) in side.own.paths.iter().zip(engine.repo().at_paths(base_tree, &paths)?) {
-                if now == touched.before || row.files.iter().any(|file| file.path == touched.path) {
-                    continue;
-                }
-                row.files.push(lines.shared(&touched.path, [touched.before, touched.after, now], [None, None])?);
-            }
-            // That a merge stops is so even where git names no path.
-            let stops = (row.merge == Some(false)).then_some(Severity::Conflict);
-            row.severity = row.files.iter().map(|file| file.severity).chain(stops).max();
-            row.files.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.path.cmp(&b.path)));
+            let judge = || row_of(engine, side, base_tip, near, options);
+            let of_side = match &side.verdict {
+                Some(_) => found.rows.of(|| (side.tree, subject.tip, base_tip), judge)?,
+                // It may be told the next time.
+                None => judge()?,
+            };
+            (row.merge, row.severity, row.files) = of_side;
         }
         rows.push(row);
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(rows)
+}
+
+fn row_of(engine: &Merger, side: &Side, base_tip: ObjectId, near: u32, options: &Options) -> Result<Row> {
+    let merge = side.verdict.as_ref().map(|verdict| clean(verdict).is_some());
+    let base_tree = engine.repo().commit(base_tip)?.tree;
+    let mut files: Vec<Clash> = Vec::new();
+    let mut lines = Lines::new(engine.repo(), near, options.patch);
+    for stages in side.stages() {
+        // The merge has the base on its own side: here the session comes first.
+        let [base, theirs, ours] = stages.stages;
+        files.push(lines.conflict(&stages.path, [base, ours, theirs], [side.tree, base_tree], [None, None])?);
+    }
+    let paths: Vec<_> = side.own.paths.iter().map(|touched| &touched.path).collect();
+    for (touched, now) in side.own.paths.iter().zip(engine.repo().at_paths(base_tree, &paths)?) {
+        if now == touched.before || files.iter().any(|file| file.path == touched.path) {
+            continue;
+        }
+        files.push(lines.shared(&touched.path, [touched.before, touched.after, now], [None, None])?);
+    }
+    // That a merge stops is so even where git names no path.
+    let stops = (merge == Some(false)).then_some(Severity::Conflict);
+    let severity = files.iter().map(|file| file.severity).chain(stops).max();
+    files.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.path.cmp(&b.path)));
+    Ok((merge, severity, files))
 }

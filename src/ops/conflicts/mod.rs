@@ -8,20 +8,25 @@
 mod advice;
 mod against;
 mod clash;
+mod memory;
+mod news;
 mod pairs;
 mod planned;
 mod rebase;
 mod subject;
+mod watch;
 mod why;
 
 pub use clash::{Clash, Excerpt, LineRange};
+pub use news::{Change, News, Sides};
+pub use watch::{Next, Watch};
 pub use why::Why;
 
 use crate::error::Result;
-use crate::git::replay::Replayer;
 use crate::ops::Context;
 use crate::session::{BString, ObjectId};
 use crate::store::Snapshot;
+use memory::Memory;
 use subject::Subject;
 
 /// What was asked for.
@@ -71,7 +76,7 @@ impl Severity {
 }
 
 /// What a pair was judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Basis {
     /// Both as if synced.
     Synced,
@@ -164,11 +169,16 @@ pub struct Report {
     pub against_base: Vec<AgainstBase>,
     /// Those that meet, the worst first.
     pub pairs: Vec<Pair>,
-    /// What could not be found out, in sentences.
+    /// What could not be found out, in sentences; that of a session is its note.
     pub warnings: Vec<String>,
 }
 
 impl Report {
+    /// What could not be looked at of sessions, in sentences: for who is not shown the notes.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.sessions.iter().filter_map(|session| Some(format!("{}: {}", session.name, session.note.as_ref()?)))
+    }
+
     /// Whether anything collides.
     pub fn has_conflicts(&self) -> bool {
         let is = |severity: Severity| severity == Severity::Conflict;
@@ -182,26 +192,28 @@ impl Report {
 /// # Errors
 /// Usage or refused, if an argument means no session or branch. What is wrong with one of them is a sentence.
 pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Report> {
+    look_with(ctx, snapshot, options, &mut Memory::of_one_look())
+}
+
+fn look_with(ctx: &Context, snapshot: &Snapshot, options: &Options, memory: &mut Memory) -> Result<Report> {
     let mut gathered = subject::gather(ctx, snapshot, options)?;
     // Worktrees are waited for, which several can do at a time; the rest is done soonest by one that remembers it all.
     let waits = gathered.subjects.iter().filter(|subject| subject.worktree.is_some()).count();
-    let workers = rayon::current_num_threads().min(waits).max(1);
-    let mut replayers = (0..workers).map(|_| Replayer::new(&ctx.repo)).collect::<Result<Vec<_>>>()?;
-    against::prepare(&mut replayers, &mut gathered, options)?;
+    memory.prepare(&ctx.repo, rayon::current_num_threads().min(waits).max(1))?;
+    against::prepare(memory, &mut gathered, options)?;
     let mut warnings = std::mem::take(&mut gathered.warnings);
-    let [first, ..] = replayers.as_mut_slice() else { return Ok(Report::default()) };
+    let Some((first, found)) = memory.first() else { return Ok(Report::default()) };
     against::merge_with_bases(first.merger(), &mut gathered.subjects, &gathered.trunks);
     let near = near_lines(ctx)?;
-    let mut against_base = against::rows(first.merger(), &gathered, near, options)?;
-    let mut pairs = pairs::judge(first.merger(), &gathered, near, options, &mut warnings)?;
+    let mut against_base = against::rows(first.merger(), &gathered, near, options, found)?;
+    let mut pairs = pairs::judge(first.merger(), &gathered, near, options, found, &mut warnings)?;
     pairs.extend(planned::pairs(first.merger().repo(), &gathered));
     if options.why {
         why::explain(first.merger(), &gathered, &mut against_base, &mut pairs)?;
     }
-    rebase::verdicts(first, &gathered, &mut against_base)?;
+    rebase::fill_in(first, &gathered, found, &mut against_base)?;
     advice::add(ctx, &gathered, &mut against_base, &mut pairs)?;
     pairs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b))));
-    warnings.extend(gathered.subjects.iter().filter(|subject| subject.is_shown).filter_map(Subject::warning));
     gathered.subjects.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Report {
         sessions: gathered.subjects.iter().filter(|subject| subject.is_shown).map(Subject::looked).collect(),

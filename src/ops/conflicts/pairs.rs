@@ -1,6 +1,7 @@
 //! Pairs: which meet, and what comes of merging them.
 
 use super::clash::{Blob, Lines};
+use super::memory::Found;
 use super::subject::{Gathered, Side};
 use super::{Basis, Clash, Options, Pair, Severity};
 use crate::error::Result;
@@ -28,6 +29,7 @@ pub(super) fn judge(
     gathered: &Gathered,
     near: u32,
     options: &Options,
+    found: &mut Found,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Pair>> {
     let candidates = candidates(engine, gathered, options)?;
@@ -51,7 +53,13 @@ pub(super) fn judge(
     let mut pairs = Vec::new();
     for (at, candidate) in candidates.iter().enumerate().filter(|(at, _)| !unknown.contains(at)) {
         let stages = verdicts.get(&at).map_or(&[][..], Vec::as_slice);
-        let files = files(&mut lines, gathered, candidate, stages)?;
+        let (Some(one), Some(two)) = (&gathered.subjects[candidate.a].side, &gathered.subjects[candidate.b].side)
+        else {
+            continue;
+        };
+        let bases = [one.base_tree, two.base_tree];
+        let key = || (candidate.basis, candidate.question, bases, [one.tree, two.tree]);
+        let files = found.files.of(key, || files(&mut lines, gathered, candidate, stages))?;
         // That a merge stops is so even where git names no path.
         let stops = verdicts.contains_key(&at).then_some(Severity::Conflict);
         let Some(severity) = files.iter().map(|file| file.severity).chain(stops).max() else { continue };

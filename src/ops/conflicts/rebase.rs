@@ -1,6 +1,7 @@
 //! Whether a rebase would stop: `sync` replays commits one by one, which is not what a merge does.
 
 use super::AgainstBase;
+use super::memory::Found;
 use super::subject::{Gathered, Subject};
 use crate::error::Result;
 use crate::git::Repo;
@@ -28,8 +29,54 @@ struct Rebase {
 /// Sessions that stand on each other, lower ones first.
 type Stack = Vec<Rebase>;
 
+/// What the verdict on a rebase depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Depends {
+    name: String,
+    question: (Option<ObjectId>, Option<ObjectId>, Option<ObjectId>),
+    parent: Option<usize>,
+    trunk_tip: Option<ObjectId>,
+    bases: Vec<ObjectId>,
+    /// Whether there is uncommitted work, and whether the merge is clean.
+    work: Option<(bool, bool)>,
+}
+
+impl Depends {
+    fn of(subject: &Subject) -> Depends {
+        let side = subject.side.as_ref();
+        Depends {
+            name: subject.name.clone(),
+            question: (subject.base_tip, subject.tip, subject.fork),
+            parent: subject.parent,
+            trunk_tip: subject.trunk_tip,
+            bases: side.map(|side| side.bases.clone()).unwrap_or_default(),
+            work: side.map(|side| (side.is_uncommitted, matches!(side.verdict, Some(Verdict::Clean(_))))),
+        }
+    }
+}
+
 /// Fills in whether the rebase of each is clean.
-pub(super) fn verdicts(replayer: &mut Replayer, gathered: &Gathered, rows: &mut [AgainstBase]) -> Result<()> {
+pub(super) fn fill_in(
+    replayer: &mut Replayer,
+    gathered: &Gathered,
+    found: &mut Found,
+    rows: &mut [AgainstBase],
+) -> Result<()> {
+    let key = || gathered.subjects.iter().map(Depends::of).collect();
+    let all = found.rebases.of(key, || Ok(verdicts(replayer, gathered)))?;
+    if all.iter().any(|(_, is_clean)| is_clean.is_none()) {
+        found.rebases.give_up();
+    }
+    for (name, is_clean) in all {
+        if let Some(row) = rows.iter_mut().find(|row| row.name == name) {
+            row.rebase = is_clean;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the rebase of each is clean; none where that cannot be told.
+fn verdicts(replayer: &mut Replayer, gathered: &Gathered) -> Vec<(String, Option<bool>)> {
     let identity = Identity::of_nobody();
     let mut stacks = stacks(gathered);
     level_by_level(replayer, &identity, &mut stacks, |replayer, below, rebase| {
@@ -44,13 +91,8 @@ pub(super) fn verdicts(replayer: &mut Replayer, gathered: &Gathered, rows: &mut 
     level_by_level(replayer, &identity, &mut stacks, |replayer, below, rebase| {
         with_landed(replayer, gathered, below, rebase, &landed)
     });
-    for rebase in stacks.into_iter().flatten() {
-        let name = &gathered.subjects[rebase.at].name;
-        if let Some(row) = rows.iter_mut().find(|row| row.name == *name) {
-            row.rebase = rebase.is_clean;
-        }
-    }
-    Ok(())
+    let name = |at: usize| gathered.subjects[at].name.clone();
+    stacks.into_iter().flatten().map(|rebase| (name(rebase.at), rebase.is_clean)).collect()
 }
 
 /// What is to be replayed, and onto what; none where there is nothing to do.

@@ -2,9 +2,9 @@
 
 use super::{Looked, Options, Trunk};
 use crate::error::{Error, Result};
-use crate::git::Worktree;
 use crate::git::merge::{Footprint, Stages, Verdict};
 use crate::git::worktrees::Head;
+use crate::git::{Target, Worktree};
 use crate::ops::base::{self, Tip};
 use crate::ops::{Context, scope};
 use crate::session::{Name, ObjectId};
@@ -85,10 +85,6 @@ impl Subject {
             note: self.note.clone(),
             trunk: self.trunk,
         }
-    }
-
-    pub(super) fn warning(&self) -> Option<String> {
-        self.note.as_ref().map(|note| format!("{}: {note}", self.name))
     }
 }
 
@@ -261,47 +257,58 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
             (chosen.tip.from, chosen.tip.id)
         }
     };
-    let mut subjects = Vec::new();
-    let mut seen = HashSet::new();
-    for pattern in &options.branches {
-        let mut has_any = false;
-        let local = ctx.repo.refs_below("refs/heads/")?;
-        for (reference, target) in local.into_iter().chain(ctx.repo.refs_below("refs/remotes/")?) {
-            let Some(id) = target.object() else { continue };
-            let short = base::short_name(&reference);
-            if !(crate::ops::glob_matches(pattern, short) || reference == *pattern) || short.ends_with("/HEAD") {
-                continue;
-            }
-            has_any = true;
-            if short == base.0 || reference == base.0 || !seen.insert(reference.clone()) {
-                continue;
-            }
-            subjects.push(Subject {
-                name: short.to_owned(),
-                base: base::short_name(&base.0).to_owned(),
-                is_shown: true,
-                is_first: true,
-                is_second: true,
-                trunk: 0,
-                parent: None,
-                base_tip: Some(base.1),
-                trunk_tip: Some(base.1),
-                tip: Some(id),
-                fork: None,
-                worktree: None,
-                own: Vec::new(),
-                note: None,
-                side: None,
-            });
+    let mut all = ctx.repo.refs_below("refs/heads/")?;
+    all.extend(ctx.repo.refs_below("refs/remotes/")?);
+    let first = named(&all, &options.branches)?;
+    let second = named(&all, &options.with)?;
+    let mut subjects: Vec<Subject> = Vec::new();
+    for (reference, target) in &all {
+        let (Some(id), short) = (target.object(), base::short_name(reference)) else { continue };
+        let (is_first, is_second) = (first.contains(reference), second.contains(reference));
+        if !(is_first || is_second) || short == base.0 || *reference == base.0 {
+            continue;
         }
-        if !has_any {
-            return Err(Error::refused(format!("There is no branch '{pattern}'."))
-                .hint("`git branch --all` shows the branches; a glob wants quotes: 'origin/feature/*'."));
-        }
+        subjects.push(Subject {
+            name: short.to_owned(),
+            base: base::short_name(&base.0).to_owned(),
+            is_shown: is_first,
+            is_first,
+            is_second: is_second || options.with.is_empty() && is_first,
+            trunk: 0,
+            parent: None,
+            base_tip: Some(base.1),
+            trunk_tip: Some(base.1),
+            tip: Some(id),
+            fork: None,
+            worktree: None,
+            own: Vec::new(),
+            note: None,
+            side: None,
+        });
     }
     subjects.sort_by(|a, b| a.name.cmp(&b.name));
     let trunk = Trunk { name: base::short_name(&base.0).to_owned(), tip: Some(base.1) };
     Ok(Gathered { subjects, trunks: vec![trunk], warnings: Vec::new() })
+}
+
+/// The branches that globs, or full names, mean.
+fn named<'a>(all: &'a [(String, Target)], patterns: &[String]) -> Result<HashSet<&'a String>> {
+    let mut found = HashSet::new();
+    for pattern in patterns {
+        let is_meant = |reference: &str, short: &str| {
+            (crate::ops::glob_matches(pattern, short) || reference == pattern) && !short.ends_with("/HEAD")
+        };
+        let mut meant = all.iter().filter(|(reference, target)| {
+            target.object().is_some() && is_meant(reference, base::short_name(reference))
+        });
+        let first = meant.next().map(|(reference, _)| reference);
+        if first.is_none() {
+            return Err(Error::refused(format!("There is no branch '{pattern}'."))
+                .hint("`git branch --all` shows the branches; a glob wants quotes: 'origin/feature/*'."));
+        }
+        found.extend(first.into_iter().chain(meant.map(|(reference, _)| reference)));
+    }
+    Ok(found)
 }
 
 /// The trunks met so far, and where bases stand.

@@ -1,6 +1,6 @@
 //! A graph for graphviz: sessions by trunk, an edge for each that meet.
 
-use crate::ops::conflicts::{Clash, Report, Severity};
+use crate::ops::conflicts::{AgainstBase, Clash, Report, Severity};
 use crate::render::{count, harmless};
 use std::collections::HashMap;
 
@@ -11,7 +11,13 @@ pub fn dot(report: &Report) -> String {
     let mut ids: HashMap<&str, String> = HashMap::new();
     for (at, trunk) in report.trunks.iter().enumerate() {
         text.push_str(&format!("  subgraph cluster_{at} {{\n    label={};\n", quoted(&trunk.name)));
-        text.push_str(&format!("    base_{at} [label={}, shape=ellipse];\n", quoted(&trunk.name)));
+        // A base that nobody meets would stand about: its name is that of the box.
+        let is_session = |name: &str| report.sessions.iter().any(|session| session.name == name);
+        let is_met = |row: &AgainstBase| worst(row).is_some() && !is_session(&row.base);
+        let meets = |name: &str| report.against_base.iter().any(|row| row.name == name && is_met(row));
+        if report.sessions.iter().any(|session| session.trunk == at && meets(&session.name)) {
+            text.push_str(&format!("    base_{at} [label={}, shape=ellipse];\n", quoted(&trunk.name)));
+        }
         for session in report.sessions.iter().filter(|session| session.trunk == at) {
             let id = format!("s{}", ids.len());
             text.push_str(&format!("    {id} [label={}];\n", quoted(&session.name)));
@@ -30,8 +36,7 @@ pub fn dot(report: &Report) -> String {
     for row in &report.against_base {
         let trunk = report.sessions.iter().find(|session| session.name == row.name).map(|session| session.trunk);
         let base = ids.get(row.base.as_str()).cloned().or_else(|| Some(format!("base_{}", trunk?)));
-        let worst = if row.rebase == Some(false) { Some(Severity::Conflict) } else { row.severity };
-        if let (Some(id), Some(base), Some(worst)) = (ids.get(row.name.as_str()), base, worst) {
+        if let (Some(id), Some(base), Some(worst)) = (ids.get(row.name.as_str()), base, worst(row)) {
             text.push_str(&edge(id, &base, worst, &row.files));
         }
     }
@@ -41,6 +46,11 @@ pub fn dot(report: &Report) -> String {
         }
     }
     text + "}\n"
+}
+
+/// A rebase that stops is as bad as a merge that does.
+fn worst(row: &AgainstBase) -> Option<Severity> {
+    if row.rebase == Some(false) { Some(Severity::Conflict) } else { row.severity }
 }
 
 fn edge(a: &str, b: &str, severity: Severity, files: &[Clash]) -> String {

@@ -75,7 +75,7 @@ pub fn file(file: &Clash, sides: [&str; 2]) -> Value {
     clash(file, sides[0], sides[1])
 }
 
-fn clash(file: &Clash, first: &str, second: &str) -> Value {
+pub(super) fn clash(file: &Clash, first: &str, second: &str) -> Value {
     let mut entry = json!({ "path": bytes_path(&file.path), "severity": file.severity.as_str() });
     if let Some(kind) = file.kind {
         entry["kind"] = json!(kind);

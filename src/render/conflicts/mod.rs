@@ -7,6 +7,7 @@ mod markdown;
 mod matrix;
 mod patch;
 mod table;
+mod watch;
 mod words;
 
 pub use dot::{dot, quoted as dot_quoted};
@@ -15,6 +16,7 @@ pub use json::{file as file_json, json};
 pub use markdown::markdown;
 pub use matrix::matrix;
 pub use table::{is_well, lines_of_file, summary, table};
+pub use watch::{Frame, Screen, news_json, news_line, sessions_line};
 
 use crate::ops::conflicts::{LineRange, Severity, Why};
 use crate::render::Paint;

@@ -31,10 +31,10 @@ pub fn table(report: &Report, view: View) -> String {
             1 => "With each other".to_owned(),
             _ => format!("With each other, on {}", harmless(&trunk.name)),
         };
-        sections.push((heading, pairs.map(|pair| table.pair(pair)).collect()));
+        sections.push((heading, table.pairs(pairs)));
     }
     let is_elsewhere = |pair: &&Pair| table.trunks_of(pair).is_none_or(|(a, b)| a != b);
-    let across = report.pairs.iter().filter(is_elsewhere).map(|pair| table.pair(pair)).collect();
+    let across = table.pairs(report.pairs.iter().filter(is_elsewhere));
     sections.push(("With each other, on different bases".to_owned(), across));
     for (heading, rows) in sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         if !text.is_empty() {
@@ -111,6 +111,52 @@ impl Table<'_> {
             text.push_str(&self.below(&paint.cyan(&format!("git session sync {name} --resolve"))));
         }
         Some(text)
+    }
+
+    /// Pairs, those that only overlap taken together: one with all that share the same files with it.
+    fn pairs<'p>(&self, pairs: impl Iterator<Item = &'p Pair>) -> Vec<String> {
+        let mut rows = Vec::new();
+        let mut overlaps: Vec<Vec<&Pair>> = Vec::new();
+        for pair in pairs {
+            let is_like = |group: &&mut Vec<&Pair>| {
+                group.first().is_some_and(|first| first.a == pair.a && names_of(&first.files) == names_of(&pair.files))
+            };
+            if pair.severity > Severity::Overlap {
+                rows.push(self.pair(pair));
+            } else if let Some(group) = overlaps.iter_mut().find(is_like) {
+                group.push(pair);
+            } else {
+                overlaps.push(vec![pair]);
+            }
+        }
+        rows.extend(overlaps.iter().map(|group| match group.as_slice() {
+            [only] => self.pair(only),
+            several => self.overlaps(several),
+        }));
+        rows
+    }
+
+    /// One and all the others, on as many lines as they take.
+    fn overlaps(&self, pairs: &[&Pair]) -> String {
+        let Some(first) = pairs.first() else { return String::new() };
+        let paint = self.view.paint;
+        let word = severity(first.severity, &format!("{:<8}", first.severity.as_str()), paint);
+        let one = harmless(&first.a);
+        let (mut names, mut used) = (format!("{} ×", paint.bold(&one)), 12 + columns(&one) + 2);
+        for (nth, pair) in pairs.iter().enumerate() {
+            let end = if nth + 1 < pairs.len() { "," } else { "" };
+            let name = format!("{}{end}", harmless(&pair.b));
+            if used + 1 + columns(&name) > self.view.width {
+                names.push_str(&format!("\n{:12}", ""));
+                used = 12;
+            } else {
+                names.push(' ');
+                used += 1;
+            }
+            names.push_str(&name);
+            used += columns(&name);
+        }
+        self.heading(&word, &names, Some(first.severity), &first.files, "")
     }
 
     fn pair(&self, pair: &Pair) -> String {
@@ -265,7 +311,7 @@ pub(super) fn cut_front(path: &str, width: usize) -> String {
 }
 
 /// As many as a line takes, and how many more there are.
-fn as_fits(names: &[String], width: usize) -> String {
+pub(super) fn as_fits(names: &[String], width: usize) -> String {
     let mut line = String::new();
     for (nth, name) in names.iter().enumerate() {
         let left = names.len() - nth;
