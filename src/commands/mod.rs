@@ -12,6 +12,7 @@ pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod finish;
+pub mod integrate;
 pub mod list;
 pub mod log;
 pub mod manual;

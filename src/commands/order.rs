@@ -54,7 +54,13 @@ fn kind_of(format: &FormatArgs) -> Result<Kind> {
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let kind = kind_of(&args.format)?;
     let of_sessions = args.branches.is_empty();
-    let options = order::Options { names: args.names, branches: args.branches, base: args.base, all: args.all, ..order::Options::default() };
+    let options = order::Options {
+        names: args.names,
+        branches: args.branches,
+        base: args.base,
+        all: args.all,
+        ..order::Options::default()
+    };
     let ctx = stage.context()?;
     stage.report_interrupted()?;
     let snapshot = Snapshot::read(&ctx.repo)?;

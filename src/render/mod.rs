@@ -9,6 +9,7 @@ pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod finish;
+pub mod integrate;
 pub mod json;
 pub mod list;
 pub mod log;

@@ -66,7 +66,7 @@ fn row(place: &Place, digits: usize, width: usize, view: View) -> String {
     format!("{head}  {size}\n{}", said(&reason, digits + 4, view, |line| paint.dim(line)))
 }
 
-fn blocked_row(blocked: &Blocked, view: View) -> String {
+pub(super) fn blocked_row(blocked: &Blocked, view: View) -> String {
     let paint = view.paint;
     let mut text = format!("  {}\n", paint.bold(&harmless(&blocked.name)));
     for reason in &blocked.reasons {
@@ -183,7 +183,7 @@ pub fn json(report: &Report) -> Value {
     json!({ "version": 1, "trunks": trunks, "order": order, "blocked": blocked })
 }
 
-fn reason(reason: &Reason) -> Value {
+pub(super) fn reason(reason: &Reason) -> Value {
     let mut entry = json!({ "kind": reason.kind.as_str(), "sentence": reason.sentence, "remedy": reason.remedy });
     if !reason.with.is_empty() {
         entry["with"] = json!(reason.with);

@@ -25,6 +25,7 @@ mod finish;
 mod follow;
 mod format;
 mod generated;
+mod integrate;
 mod killed;
 mod list;
 mod log;

@@ -183,10 +183,8 @@ impl<'a> Trains<'a> {
 
     fn went_in(&mut self, before: &Standing, tip: ObjectId, tree: ObjectId) -> Result<Standing> {
         let second = if self.is_squashing { String::new() } else { format!("parent {tip}\n") };
-        let commit = format!(
-            "tree {tree}\nparent {}\n{second}author {NOBODY}\ncommitter {NOBODY}\n\nmerged\n",
-            before.commit
-        );
+        let commit =
+            format!("tree {tree}\nparent {}\n{second}author {NOBODY}\ncommitter {NOBODY}\n\nmerged\n", before.commit);
         let objects = &self.engine.repo().inner.objects;
         let commit = objects
             .write_buf(gix::objs::Kind::Commit, commit.as_bytes())

@@ -4,8 +4,8 @@ mod execute;
 mod integrate;
 mod plan;
 
-pub(super) use integrate::ask_hooks;
 pub use execute::{Committed, base_mutex, commit_all, execute};
+pub(super) use integrate::ask_hooks;
 pub use plan::{plan, survey};
 
 pub use crate::git::status::Dirty;

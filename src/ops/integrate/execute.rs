@@ -11,7 +11,7 @@ use crate::ops::order::{Kind, Reason};
 use crate::ops::{Context, base};
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::pending::Pending;
-use crate::store::{Snapshot, Writer, retry};
+use crate::store::{Snapshot, Writer, record, retry};
 use std::collections::HashMap;
 
 /// Does it. `tell` hears of what takes long.
@@ -38,10 +38,8 @@ pub fn execute(
             match prover.prove(&start, &stops(&plan, &chain))? {
                 Proof::Good => break,
                 Proof::Base => {
-                    return Err(Error::refused(format!("The tests fail on '{}' already.", plan.onto.from)).hint(format!(
-                        "'{}' has what they printed; nothing has moved.",
-                        prover.log().display()
-                    )));
+                    return Err(Error::refused(format!("The tests fail on '{}' already.", plan.onto.from))
+                        .hint(format!("'{}' has what they printed; nothing has moved.", prover.log().display())));
                 }
                 Proof::Culprit(at) => {
                     let car = &plan.cars[at];
@@ -57,30 +55,46 @@ pub fn execute(
     }
     let mut done = Integrated {
         operation: Some(writer.operation.clone()),
+        merged: plan.cars.iter().cloned().zip(chain.iter().copied().map(Some)).collect(),
+        runs,
+        ..foreseen(&plan)
+    };
+    if let Some(to) = chain.last().copied() {
+        require_unmoved(ctx, &plan)?;
+        if plan.target.old != Some(to) {
+            move_target(ctx, writer, &plan, to)?;
+        }
+        done.to = Some(to);
+    }
+    drop(held);
+    if plan.target.is_base {
+        say_merged(ctx, writer, &plan, &chain, &mut done);
+        for name in plan.said_late() {
+            let said = say_one(ctx, writer, &plan, &name, None, Vec::new(), &mut done);
+            done.errors.extend(said.err().map(|error| (name, error)));
+        }
+    }
+    Ok(done)
+}
+
+/// What would become of it.
+pub fn foreseen(plan: &IntegratePlan) -> Integrated {
+    Integrated {
+        operation: None,
         base: plan.base.short().to_owned(),
         branch: plan.target.branch.clone(),
         is_base: plan.target.is_base,
         from: plan.target.old,
         to: None,
         tree: plan.tree(),
-        merged: plan.cars.iter().cloned().zip(chain.iter().copied().map(Some)).collect(),
+        merged: plan.cars.iter().map(|car| (car.clone(), None)).collect(),
         blocked: plan.blocked.clone(),
         test: plan.options.test.clone(),
-        runs,
+        runs: Vec::new(),
         ended: Vec::new(),
+        errors: Vec::new(),
         warnings: plan.warnings.clone(),
-    };
-    let Some(to) = chain.last().copied() else { return Ok(done) };
-    require_unmoved(ctx, &plan)?;
-    if plan.target.old != Some(to) {
-        move_target(ctx, writer, &plan, to)?;
     }
-    done.to = Some(to);
-    drop(held);
-    if plan.target.is_base {
-        say_merged(ctx, writer, &plan, &chain, &mut done);
-    }
-    Ok(done)
 }
 
 fn broke(car: &Car, command: &str, log: &std::path::Path) -> Reason {
@@ -89,7 +103,8 @@ fn broke(car: &Car, command: &str, log: &std::path::Path) -> Reason {
 }
 
 fn stops(plan: &IntegratePlan, chain: &[ObjectId]) -> Vec<Stop> {
-    let stop = |(car, commit): (&Car, &ObjectId)| Stop { commit: *commit, tree: car.tree, after: Some(car.name.to_string()) };
+    let stop =
+        |(car, commit): (&Car, &ObjectId)| Stop { commit: *commit, tree: car.tree, after: Some(car.name.to_string()) };
     plan.cars.iter().zip(chain).map(stop).collect()
 }
 
@@ -173,8 +188,6 @@ fn move_target(ctx: &Context, writer: &Writer, plan: &IntegratePlan, to: ObjectI
 
 /// The records of those that the base has now; with `--cleanup` they end.
 fn say_merged(ctx: &Context, writer: &Writer, plan: &IntegratePlan, chain: &[ObjectId], done: &mut Integrated) {
-    let repo = &ctx.repo;
-    let short = plan.base.short();
     for (at, (car, commit)) in plan.cars.iter().zip(chain).enumerate() {
         // One of them says where the base came from, so that it goes back once.
         let trailers = if at == 0 {
@@ -182,30 +195,41 @@ fn say_merged(ctx: &Context, writer: &Writer, plan: &IntegratePlan, chain: &[Obj
         } else {
             Vec::new()
         };
-        let name = &car.name;
-        let result = if plan.options.cleanup {
-            end(ctx, writer, name, trailers).map(|warnings| {
-                done.ended.push(name.clone());
-                done.warnings.extend(warnings);
-            })
-        } else {
-            let what = format!("into {short} at {}", repo.short(*commit));
-            writer
-                .append(repo, name, car.id, |_, record| {
-                    let mut event = writer.event(name, EventKind::Integrated, what.clone());
-                    event.trailers.push(("Session-Merged-At".to_owned(), commit.to_string()));
-                    event.trailers.extend(trailers.clone());
-                    record.state = State::Merged;
-                    record.reason = None;
-                    record.merged_at = Some(commit.to_string());
-                    Ok(Some(event))
-                })
-                .map(drop)
-        };
-        if let Err(error) = result {
-            done.warnings.push(format!("{name}: {}", error.one_line()));
+        if let Err(error) = say_one(ctx, writer, plan, &car.name, Some(*commit), trailers, done) {
+            done.errors.push((car.name.clone(), error));
         }
     }
+}
+
+/// That the base has the work of one; `commit` is where it got it, if that is known.
+fn say_one(
+    ctx: &Context,
+    writer: &Writer,
+    plan: &IntegratePlan,
+    name: &Name,
+    commit: Option<ObjectId>,
+    trailers: Vec<(String, String)>,
+    done: &mut Integrated,
+) -> Result<()> {
+    if plan.options.cleanup {
+        done.warnings.extend(end(ctx, writer, name, trailers)?);
+        done.ended.push(name.clone());
+        return Ok(());
+    }
+    let repo = &ctx.repo;
+    let Some(session) = record::find(repo, name)? else { return Ok(()) };
+    let at = commit.unwrap_or(plan.onto.id);
+    let what = format!("into {} at {}", plan.base.short(), repo.short(at));
+    let appended = writer.append(repo, name, session.id(), |_, record| {
+        let mut event = writer.event(name, EventKind::Integrated, what.clone());
+        event.trailers.push(("Session-Merged-At".to_owned(), at.to_string()));
+        event.trailers.extend(trailers.clone());
+        record.state = State::Merged;
+        record.reason = None;
+        record.merged_at = Some(at.to_string());
+        Ok(Some(event))
+    });
+    appended.map(drop)
 }
 
 fn end(ctx: &Context, writer: &Writer, name: &Name, trailers: Vec<(String, String)>) -> Result<Vec<String>> {

@@ -10,11 +10,12 @@ mod prove;
 mod scratch;
 mod train;
 
-pub use execute::execute;
+pub use execute::{execute, foreseen};
 pub use prove::Run;
 pub use scratch::sweep;
 pub use train::plan;
 
+use crate::error::Error;
 use crate::ops::base::Tip;
 use crate::ops::order::{Blocked, Reason};
 use crate::session::{Name, ObjectId, OperationId};
@@ -95,11 +96,23 @@ pub struct IntegratePlan {
     pub(crate) objects: crate::git::replay::Objects,
     /// Who was left out since tests failed with it.
     pub(crate) left_out: Vec<(String, Reason)>,
+    /// Of those that the base has already: who is not said to be merged.
+    pub(crate) unsaid: Vec<Name>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
 
 impl IntegratePlan {
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.cars.is_empty() && self.said_late().is_empty()
+    }
+
+    /// Those of which it is said now: an earlier run ended too soon, or somebody merged them by hand.
+    pub(crate) fn said_late(&self) -> Vec<Name> {
+        if self.target.is_base { self.unsaid.clone() } else { Vec::new() }
+    }
+
     /// The tree that comes of it: that of the last one.
     pub fn tree(&self) -> Option<ObjectId> {
         self.cars.last().map(|car| car.tree)
@@ -133,6 +146,8 @@ pub struct Integrated {
     pub runs: Vec<Run>,
     /// Sessions that ended.
     pub ended: Vec<Name>,
+    /// What could not be said of sessions whose work is where it belongs; the next run says it.
+    pub errors: Vec<(Name, Error)>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }

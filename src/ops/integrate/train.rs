@@ -6,7 +6,7 @@ use crate::git::merge::{Joined, Merger, Trains};
 use crate::ops::base::{self, Tip};
 use crate::ops::order::{self, Reason};
 use crate::ops::{Context, finish};
-use crate::session::{Name, ObjectId};
+use crate::session::{Name, ObjectId, State};
 use crate::store::Snapshot;
 use crate::store::snapshot::BaseNow;
 
@@ -62,6 +62,13 @@ pub(super) fn plan_without(
             });
         }
     }
+    let mut unsaid = Vec::new();
+    for blocked in report.blocked.iter().filter(|blocked| blocked.trunk == at && blocked.is_merged) {
+        let loaded = snapshot.require(&Name::parse(&blocked.name)?)?;
+        if loaded.record.state != State::Merged || options.cleanup {
+            unsaid.push(loaded.name.clone());
+        }
+    }
     let blocked = report.blocked.into_iter().filter(|blocked| blocked.trunk == at).collect();
     Ok(IntegratePlan {
         options: options.clone(),
@@ -72,6 +79,7 @@ pub(super) fn plan_without(
         blocked,
         objects: engine.take_objects(),
         left_out,
+        unsaid,
         warnings: report.warnings,
     })
 }
@@ -81,14 +89,18 @@ fn trunk_of(ctx: &Context, snapshot: &Snapshot, options: &Options, report: &orde
     let is_wanted = |at: usize| report.order.iter().any(|place| place.trunk == at);
     if let Some(text) = &options.into {
         let chosen = base::named(ctx, snapshot, text)?.ok_or_else(|| base::unknown(text))?;
-        let same = |trunk: &order::Trunk| trunk.base.as_ref().is_some_and(|base| base.reference == chosen.now.reference);
+        let same =
+            |trunk: &order::Trunk| trunk.base.as_ref().is_some_and(|base| base.reference == chosen.now.reference);
         return report.trunks.iter().position(same).ok_or_else(|| {
             let named: Vec<&str> = report.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
             let error = Error::refused(format!("No session goes into '{text}'."));
             if named.is_empty() {
                 error.hint("`git session create <name>` starts one.")
             } else {
-                error.hint(format!("They go into {}; `git session set <name> --base {text}` changes that.", named.join(", ")))
+                error.hint(format!(
+                    "They go into {}; `git session set <name> --base {text}` changes that.",
+                    named.join(", ")
+                ))
             }
         });
     }

@@ -315,6 +315,10 @@ fn known(
     row.broken = reconcile::broken(ctx, snapshot, loaded, worktree, row.head);
     // Reachable from the base is what counting has shown already; a session without commits is new.
     let fork = loaded.record.base.fork();
+    // Its work went into the base, and there is more of it now.
+    if row.state == Some(State::Merged) && row.counts.is_some_and(|counts| counts.ahead > 0) {
+        row.state = Some(State::Open);
+    }
     if row.head.is_some() && row.head != fork && row.counts.is_some_and(|counts| counts.ahead == 0) {
         row.merged = Some(Some(Merged::Ancestor));
     }

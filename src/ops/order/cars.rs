@@ -310,7 +310,15 @@ impl Trunks {
     fn place(&mut self, base: &BaseNow, tip: Option<&Tip>, trunks: &mut Vec<Trunk>) -> usize {
         *self.places.entry(base.reference.clone()).or_insert_with(|| {
             let name = tip.map_or_else(|| base.short().to_owned(), |tip| tip.from.clone());
-            trunks.push(Trunk { name, tip: tip.map(|tip| tip.id), base: Some(base.clone()), is_exact: true, size: 0, bound: 0, tree: None });
+            trunks.push(Trunk {
+                name,
+                tip: tip.map(|tip| tip.id),
+                base: Some(base.clone()),
+                is_exact: true,
+                size: 0,
+                bound: 0,
+                tree: None,
+            });
             trunks.len() - 1
         })
     }

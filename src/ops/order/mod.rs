@@ -164,6 +164,8 @@ pub struct Blocked {
     pub base: String,
     /// Why; at least one.
     pub reasons: Vec<Reason>,
+    /// The base has its work already.
+    pub is_merged: bool,
 }
 
 /// The answer.
@@ -199,7 +201,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
         for (at, car) in all.cars.iter().enumerate() {
             if car.trunk == trunk && !goes_in.contains(&at) {
                 let (name, base, reasons) = (car.name.clone(), car.base.clone(), car.reasons.clone());
-                report.blocked.push(Blocked { name, trunk, base, reasons });
+                report.blocked.push(Blocked { name, trunk, base, reasons, is_merged: car.is_done });
             }
         }
     }

@@ -1,0 +1,141 @@
+//! `git session integrate`
+
+use crate::commands::{DryRun, FormatArgs, Stage, branch_names, print_json, session_names};
+use crate::error::{Error, Exit, Result};
+use crate::ops::finish::Strategy;
+use crate::ops::order::Kind;
+use crate::ops::{Snapshot, integrate};
+use crate::render;
+use clap_complete::engine::ArgValueCandidates;
+
+/// Merge sessions in the order that `order` finds, tested, by one move of the base or of an integration branch
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only these; @ for this one
+    #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
+    names: Vec<String>,
+    /// Move this base itself; without it the branch `session.integrationBranch` is made, a proposal
+    #[arg(long, value_name = "BASE", add = ArgValueCandidates::new(branch_names))]
+    into: Option<String>,
+    /// How each goes in: no-ff, a merge commit, or squash, one commit
+    #[arg(long, value_name = "HOW", value_parser = ["no-ff", "squash"])]
+    strategy: Option<String>,
+    /// Run this command on the result; who breaks it is found and left out
+    #[arg(long, value_name = "COMMAND")]
+    test: Option<String>,
+    /// End the sessions once the base has them: worktree and branch go
+    #[arg(long, requires = "into")]
+    cleanup: bool,
+    /// Leave readiness out: whoever merges cleanly is in
+    #[arg(short, long)]
+    all: bool,
+    /// Answer yes to the question
+    #[arg(short, long)]
+    yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// How the answer is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Table,
+    Json,
+    Markdown,
+}
+
+fn format_of(format: &FormatArgs) -> Result<Format> {
+    Ok(match format.format.as_deref() {
+        _ if format.json => Format::Json,
+        None | Some("table") => Format::Table,
+        Some("json") => Format::Json,
+        Some("markdown") => Format::Markdown,
+        Some(other) => {
+            return Err(Error::usage(format!("There is no format '{other}' of `integrate`."))
+                .hint("There are `table`, `json` and `markdown`."));
+        }
+    })
+}
+
+/// Runs it.
+///
+/// # Errors
+/// See [`integrate::plan`] and [`integrate::execute`].
+pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
+    let format = format_of(&args.format)?;
+    let ctx = stage.context()?;
+    let options = integrate::Options {
+        names: args.names,
+        into: args.into,
+        squash: is_squash(ctx, args.strategy.as_deref())?,
+        test: args.test,
+        cleanup: args.cleanup,
+        all: args.all,
+    };
+    let is_plan = args.dry_run.dry_run;
+    let writer = if is_plan { None } else { Some(ctx.writer()?) };
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let plan = integrate::plan(ctx, &snapshot, &options)?;
+    let paint = stage.colours();
+    let done = match writer {
+        None => integrate::foreseen(&plan),
+        Some(_) if plan.is_empty() => integrate::foreseen(&plan),
+        Some(writer) => {
+            if plan.target.is_base && !plan.cars.is_empty() && !args.yes {
+                render::narrate(render::integrate::question_rows(&plan, paint.err).trim_end());
+                match render::choose(&render::integrate::question(&plan), &['y', 'n'])? {
+                    Some('y') => {}
+                    Some(_) => return Ok(Exit::Refused),
+                    None => {
+                        return Err(Error::usage("`integrate --into` asks first, and there is no terminal to ask on.")
+                            .hint("`--yes` answers the question; `--dry-run` only shows what would be done."));
+                    }
+                }
+            }
+            let done = integrate::execute(ctx, &writer, &snapshot, plan, &render::narrate)?;
+            stage.wrote();
+            done
+        }
+    };
+    for warning in &done.warnings {
+        render::warn(paint.err, warning);
+    }
+    match format {
+        Format::Json => drop(print_json(&render::integrate::json(&done, is_plan))?),
+        Format::Markdown => render::answer(&render::integrate::markdown(&done, is_plan))?,
+        Format::Table => {
+            let view = render::conflicts::View { width: render::width(), paint: paint.out, of_sessions: true };
+            render::answer(&render::integrate::table(&done, is_plan, view))?;
+            render::narrate(&render::integrate::summary(&done, is_plan));
+        }
+    }
+    for (name, error) in &done.errors {
+        render::narrate(&format!("'{name}' went in, and it could not be said of it:"));
+        render::error(paint.err, error);
+    }
+    Ok(done.errors.iter().map(|(_, error)| error.kind().into()).fold(exit_of(&done, &options), Exit::worst))
+}
+
+fn is_squash(ctx: &crate::ops::Context, strategy: Option<&str>) -> Result<bool> {
+    let setting = || ctx.repo.setting("session.strategy").filter(|text| text == "squash");
+    let text = strategy.map(str::to_owned).or_else(setting);
+    Ok(text.as_deref().and_then(Strategy::parse) == Some(Strategy::Squash))
+}
+
+/// A session that was named and did not go in is a refusal; so is one that broke the tests.
+fn exit_of(done: &integrate::Integrated, options: &integrate::Options) -> Exit {
+    let is_named = |name: &String| options.names.contains(name);
+    let has =
+        |blocked: &crate::ops::order::Blocked, kind: Kind| blocked.reasons.iter().any(|reason| reason.kind == kind);
+    let mut exit = Exit::Done;
+    for blocked in &done.blocked {
+        if is_named(&blocked.name) && has(blocked, Kind::Conflict) {
+            exit = exit.worst(Exit::Conflicts);
+        } else if is_named(&blocked.name) || has(blocked, Kind::BrokeTests) {
+            exit = exit.worst(Exit::Refused);
+        }
+    }
+    exit
+}
