@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 23] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -31,6 +31,16 @@ pub const SETTINGS: [Setting; 21] = [
         key: "session.strategy",
         default: "no-ff",
         what: "how `finish --merge` merges: no-ff, ff, squash or rebase",
+    },
+    Setting {
+        key: "session.readiness",
+        default: "ready,clean,tests,tasks",
+        what: "what `order` asks of a session before it may merge; none asks for nothing",
+    },
+    Setting {
+        key: "session.integrationBranch",
+        default: "integration/<base>",
+        what: "the branch that `integrate` makes where it does not move the base itself",
     },
     Setting {
         key: "session.nearLines",
