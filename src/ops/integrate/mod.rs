@@ -50,7 +50,7 @@ pub struct Car {
     pub tip: ObjectId,
     /// What it is for.
     pub goal: Option<String>,
-    /// The subjects of its commits, oldest first.
+    /// The subjects of its commits, oldest first, where they are squashed.
     pub subjects: Vec<String>,
     /// The tree after it.
     pub tree: ObjectId,

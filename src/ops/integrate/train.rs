@@ -48,13 +48,19 @@ pub(super) fn plan_without(
             if let Joined::Merged(next) = trains.join(&standing, place.tip)? {
                 standing = next;
             }
-            let own = ctx.repo.own_commits(onto.id, place.tip, loaded.record.base.fork())?;
+            // A merge says nothing of the commits it brings.
+            let subjects = if options.squash {
+                let own = ctx.repo.own_commits(onto.id, place.tip, loaded.record.base.fork())?;
+                ctx.repo.subjects(&own)?
+            } else {
+                Vec::new()
+            };
             cars.push(Car {
                 name: loaded.name.clone(),
                 id: loaded.id(),
                 tip: place.tip,
                 goal: loaded.record.goal.clone(),
-                subjects: ctx.repo.subjects(&own)?,
+                subjects,
                 tree: standing.tree,
                 after: place.after.clone(),
                 commits: place.commits,
