@@ -113,6 +113,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         raw: args.raw,
         why: args.why,
         patch: args.patch,
+        merges_only: false,
     };
     let ctx = stage.context()?;
     stage.report_interrupted()?;

@@ -48,6 +48,8 @@ pub struct Options {
     pub why: bool,
     /// Bring the lines that collide.
     pub patch: bool,
+    /// Leave out whether a rebase would stop.
+    pub merges_only: bool,
 }
 
 /// How badly two changes are in each other's way.
@@ -211,7 +213,9 @@ fn look_with(ctx: &Context, snapshot: &Snapshot, options: &Options, memory: &mut
     if options.why {
         why::explain(first.merger(), &gathered, &mut against_base, &mut pairs)?;
     }
-    rebase::fill_in(first, &gathered, found, &mut against_base)?;
+    if !options.merges_only {
+        rebase::fill_in(first, &gathered, found, &mut against_base)?;
+    }
     advice::add(ctx, &gathered, &mut against_base, &mut pairs)?;
     pairs.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b))));
     gathered.subjects.sort_by(|a, b| a.name.cmp(&b.name));

@@ -2,7 +2,6 @@
 
 use super::{Car, IntegratePlan, Options, Target};
 use crate::error::{Error, Result};
-use crate::git::merge::{Joined, Merger, Trains};
 use crate::ops::base::{self, Tip};
 use crate::ops::order::{self, Reason};
 use crate::ops::{Context, finish};
@@ -37,36 +36,31 @@ pub(super) fn plan_without(
     let trunk = &report.trunks[at];
     let base = trunk.base.clone().ok_or_else(|| Error::bug("A session goes into no base."))?;
     let onto = base::require_tip(&ctx.repo, &base)?;
+    if Some(onto.id) != trunk.tip {
+        return Err(Error::contended(format!("'{}' has moved at the same moment.", base.short())).hint("Run it again."));
+    }
     let target = target(ctx, snapshot, options, &base, &onto)?;
-    let mut engine = Merger::new(&ctx.repo)?;
     let mut cars = Vec::new();
-    {
-        let mut trains = Trains::from(&mut engine, onto.id).squashing(options.squash);
-        let mut standing = trains.start()?;
-        for place in report.order.iter().filter(|place| place.trunk == at) {
-            let loaded = snapshot.require(&Name::parse(&place.name)?)?;
-            if let Joined::Merged(next) = trains.join(&standing, place.tip)? {
-                standing = next;
-            }
-            // A merge says nothing of the commits it brings.
-            let subjects = if options.squash {
-                let own = ctx.repo.own_commits(onto.id, place.tip, loaded.record.base.fork())?;
-                ctx.repo.subjects(&own)?
-            } else {
-                Vec::new()
-            };
-            cars.push(Car {
-                name: loaded.name.clone(),
-                id: loaded.id(),
-                tip: place.tip,
-                goal: loaded.record.goal.clone(),
-                subjects,
-                tree: standing.tree,
-                after: place.after.clone(),
-                commits: place.commits,
-                files: place.files,
-            });
-        }
+    for place in report.order.iter().filter(|place| place.trunk == at) {
+        let loaded = snapshot.require(&Name::parse(&place.name)?)?;
+        // A merge says nothing of the commits it brings.
+        let subjects = if options.squash {
+            let own = ctx.repo.own_commits(onto.id, place.tip, loaded.record.base.fork())?;
+            ctx.repo.subjects(&own)?
+        } else {
+            Vec::new()
+        };
+        cars.push(Car {
+            name: loaded.name.clone(),
+            id: loaded.id(),
+            tip: place.tip,
+            goal: loaded.record.goal.clone(),
+            subjects,
+            tree: place.tree,
+            after: place.after.clone(),
+            commits: place.commits,
+            files: place.files,
+        });
     }
     let mut unsaid = Vec::new();
     for blocked in report.blocked.iter().filter(|blocked| blocked.trunk == at && blocked.is_merged) {
@@ -83,7 +77,7 @@ pub(super) fn plan_without(
         target,
         cars,
         blocked,
-        objects: engine.take_objects(),
+        objects: report.objects,
         left_out,
         unsaid,
         warnings: report.warnings,

@@ -136,6 +136,7 @@ fn lines(
         branches: options.branches.clone(),
         base: options.base.clone(),
         committed: true,
+        merges_only: true,
         ..conflicts::Options::default()
     };
     conflicts::look(ctx, snapshot, &options)
@@ -167,6 +168,7 @@ pub(super) fn places(all: &Cars, trunk: usize, sequence: &Sequence) -> Vec<Place
     for (n, at) in sequence.order.iter().enumerate() {
         let car = &all.cars[*at];
         let Some(tip) = car.tip else { continue };
+        let Some(tree) = sequence.trees.get(n).copied() else { continue };
         let (commits, files) = sequence.sizes.get(at).copied().unwrap_or_default();
         let after: Vec<String> = car.needs.iter().map(|need| all.cars[*need].name.clone()).collect();
         let is_before_others = sequence.order[n + 1..].iter().any(|later| all.cars[*later].needs.contains(at));
@@ -196,6 +198,7 @@ pub(super) fn places(all: &Cars, trunk: usize, sequence: &Sequence) -> Vec<Place
             position: n + 1,
             base: car.base.clone(),
             tip,
+            tree,
             commits,
             files,
             reason,

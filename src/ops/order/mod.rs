@@ -15,6 +15,7 @@ pub use readiness::{Gate, gates};
 
 use crate::error::Result;
 use crate::git::merge::Merger;
+use crate::git::replay::Objects;
 use crate::ops::Context;
 use crate::ops::conflicts::Clash;
 use crate::session::ObjectId;
@@ -56,7 +57,7 @@ pub struct Trunk {
     pub size: usize,
     /// No sequence has more than that.
     pub bound: usize,
-    /// The tree that comes of it; that of the tip, where nothing goes in.
+    /// The tree that comes of it.
     pub tree: Option<ObjectId>,
 }
 
@@ -73,6 +74,8 @@ pub struct Place {
     pub base: String,
     /// Where it stands.
     pub tip: ObjectId,
+    /// The tree after it.
+    pub tree: ObjectId,
     /// How many commits it brings.
     pub commits: usize,
     /// How many files it changes.
@@ -169,7 +172,7 @@ pub struct Blocked {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Where they go.
     pub trunks: Vec<Trunk>,
@@ -179,6 +182,8 @@ pub struct Report {
     pub blocked: Vec<Blocked>,
     /// What could not be found out, in sentences.
     pub warnings: Vec<String>,
+    /// What was made in memory.
+    pub(crate) objects: Objects,
 }
 
 /// Finds the order.
@@ -194,7 +199,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
         let found = &mut all.trunks[trunk];
         (found.size, found.bound) = (sequence.order.len(), sequence.bound.max(sequence.order.len()));
         found.is_exact = found.size == found.bound;
-        found.tree = sequence.tree;
+        found.tree = sequence.trees.last().copied();
         explain::collisions(ctx, snapshot, options, &mut all, trunk, &sequence)?;
         report.order.extend(explain::places(&all, trunk, &sequence));
         let goes_in: BTreeSet<usize> = sequence.order.iter().copied().collect();
@@ -205,6 +210,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
             }
         }
     }
+    report.objects = engine.take_objects();
     report.trunks = all.trunks;
     Ok(report)
 }

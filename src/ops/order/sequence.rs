@@ -34,8 +34,8 @@ pub(super) struct Sequence {
     pub(super) sizes: HashMap<usize, (usize, usize)>,
     /// First and second: the other way round it stops.
     pub(super) before: BTreeSet<(usize, usize)>,
-    /// The tree that comes of it.
-    pub(super) tree: Option<ObjectId>,
+    /// The tree after each of them.
+    pub(super) trees: Vec<ObjectId>,
 }
 
 /// One trunk's cars, and what is known of them.
@@ -80,7 +80,15 @@ impl<'a> Yard<'a> {
                 break;
             }
         }
-        self.result.tree = self.fold(&best)?.ok().map(|standing| standing.tree);
+        let mut standing = self.start.clone();
+        for n in &best {
+            if let Some(tip) = self.cars[*n].tip
+                && let Joined::Merged(next) = self.trains.join(&standing, tip)?
+            {
+                standing = next;
+            }
+            self.result.trees.push(standing.tree);
+        }
         self.result.order = best;
         Ok(self.result)
     }
