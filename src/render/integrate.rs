@@ -100,7 +100,7 @@ pub fn summary(done: &Integrated, is_plan: bool) -> String {
         text.push_str(&format!(" {} failed once and passed the second time.", count(flaky(done) as u64, "test run")));
     }
     if !done.blocked.is_empty() {
-        text.push_str(&format!(" {} not.", done.blocked.len()));
+        text.push_str(&format!(" {} left out.", done.blocked.len()));
     }
     if !is_plan && !done.is_base && done.to.is_some() {
         let base = harmless(&done.base);

@@ -50,7 +50,7 @@ fn what_goes_in_git_merges_and_no_other_order_has_more() {
         let r = Sandbox::new();
         for n in 0..6 {
             let text: String = (0..30).map(|line| format!("{n} {line}\n")).collect();
-            r.file(&format!("d{}/f{n}.txt", n % 3), text);
+            r.file(format!("d{}/f{n}.txt", n % 3), text);
         }
         r.commit("base");
         let count = 7 + dice.below(3);
@@ -73,7 +73,7 @@ fn what_goes_in_git_merges_and_no_other_order_has_more() {
                 match dice.below(12) {
                     0 if s.has(&path) => drop(s.git(&format!("rm -q {path}"))),
                     1 if s.has(&path) => drop(s.git(&format!("mv {path} d{}/moved{n}.txt", dice.below(3)))),
-                    2 => drop(s.file(&format!("d0/new{}.txt", dice.below(3)), format!("new of {n}\n"))),
+                    2 => drop(s.file(format!("d0/new{}.txt", dice.below(3)), format!("new of {n}\n"))),
                     _ if s.has(&path) => {
                         let at = dice.below(30);
                         let text: String = s

@@ -74,6 +74,7 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
     }
     tour.stop(&repo, "See them all: commits ahead and behind, what is uncommitted", &["list"])?;
     tour.stop(&repo, "Look at one: its goal, its commits, everything that happened to it", &["show", "search"])?;
+    tour.stop(&repo, "Which to merge first, found out by merging in memory; and who cannot", &["order", "--all"])?;
     tour.stop(
         &repo,
         "Merge one that is done; its worktree and branch go, its record stays",
@@ -93,6 +94,11 @@ pub fn make(place: &Path, program: &Path, sink: &mut dyn FnMut(&Stop)) -> Result
     )?;
     tour.stop(&repo, "What collides, with whom, and on which lines", &["conflicts"])?;
     tour.refused(&repo, "The base has moved: put every session on it; what conflicts stays, and is named", &["sync"])?;
+    tour.stop(
+        &repo,
+        "Merge all that can be merged, tested, by one move of the base",
+        &["integrate", "--all", "--into", "main", "--test", "test -s README.md", "--yes"],
+    )?;
     tour.stop(&repo, "Which sessions could go, and why each of the others stays", &["cleanup", "--dry-run"])?;
     tour.stop(&repo, "What has ended is remembered", &["list", "--ended"])?;
     tour.git(

@@ -159,5 +159,7 @@ pub(super) const MOVED: &str = "session integrate: ";
 fn is_ours(ctx: &Context, branch: &str, at: ObjectId) -> Result<bool> {
     let output = ctx.repo.git().args(["reflog", "show", "-1", "--format=%H %gs", branch, "--"]).run()?;
     let text = output.text();
-    Ok(text.split_once(' ').is_some_and(|(id, what)| id == at.to_string() && what.starts_with(MOVED)))
+    Ok(text
+        .split_once(' ')
+        .is_some_and(|(id, what)| ObjectId::from_hex(id.as_bytes()).ok() == Some(at) && what.starts_with(MOVED)))
 }

@@ -38,6 +38,9 @@ pub(super) struct Sequence {
     pub(super) trees: Vec<ObjectId>,
 }
 
+/// Two of which the second stops after the first, and at what.
+type Stopped = ((usize, usize), Vec<Stages>);
+
 /// One trunk's cars, and what is known of them.
 pub(super) struct Yard<'a> {
     trains: Trains<'a>,
@@ -211,6 +214,16 @@ impl<'a> Yard<'a> {
         }
         // Whoever needs others is left to the sequence itself, which says more exactly who is in whose way.
         asked.retain(|(a, b)| self.cars[*a].needs.is_empty() && self.cars[*b].needs.is_empty());
+        let standings: Vec<(&Standing, &Standing)> =
+            asked.iter().filter_map(|(a, b)| Some((self.alone.get(a)?, self.alone.get(b)?))).collect();
+        let collide = self.trains.collide(&standings);
+        // What is missed here the sequence itself finds.
+        let asked: Vec<(usize, usize)> = asked
+            .into_iter()
+            .zip(collide)
+            .filter(|(_, collides)| !matches!(collides, Ok(false)))
+            .map(|(pair, _)| pair)
+            .collect();
         let stopped = self.join_pairs(&asked)?;
         let turned: Vec<(usize, usize)> = stopped.iter().map(|((a, b), _)| (*b, *a)).collect();
         let still: HashMap<(usize, usize), Vec<Stages>> = self.join_pairs(&turned)?.into_iter().collect();
@@ -225,7 +238,7 @@ impl<'a> Yard<'a> {
     }
 
     /// Those where the second stops after the first.
-    fn join_pairs(&mut self, pairs: &[(usize, usize)]) -> Result<Vec<((usize, usize), Vec<Stages>)>> {
+    fn join_pairs(&mut self, pairs: &[(usize, usize)]) -> Result<Vec<Stopped>> {
         let asked: Vec<(&Standing, ObjectId)> =
             pairs.iter().filter_map(|(a, b)| Some((self.alone.get(a)?, self.cars[*b].tip?))).collect();
         let answers = self.trains.join_all(&asked);
