@@ -26,6 +26,14 @@ pub struct Args {
     /// End the sessions once the base has them: worktree and branch go
     #[arg(long, requires = "into")]
     cleanup: bool,
+    /// Compare sessions that tried the same thing, separated by commas; nothing is merged
+    #[arg(long, value_name = "SESSION", value_delimiter = ',', conflicts_with_all = ["names", "test", "cleanup"],
+          add = ArgValueCandidates::new(session_names))]
+    alternatives: Vec<String>,
+    /// Take this one of the alternatives into the base, and put the others aside
+    #[arg(long, value_name = "SESSION", requires_all = ["alternatives", "into"],
+          add = ArgValueCandidates::new(session_names))]
+    select: Option<String>,
     /// Leave readiness out: whoever merges cleanly is in
     #[arg(short, long)]
     all: bool,
@@ -66,17 +74,37 @@ fn format_of(format: &FormatArgs) -> Result<Format> {
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let format = format_of(&args.format)?;
     let ctx = stage.context()?;
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let mut names = args.names;
+    let mut instead_of = Vec::new();
+    if !args.alternatives.is_empty() {
+        let found = integrate::compare(ctx, &snapshot, &args.alternatives)?;
+        let Some(selected) = &args.select else {
+            match format {
+                Format::Json => drop(print_json(&render::integrate::alternatives_json(&found))?),
+                _ => render::answer(&render::integrate::alternatives(&found, stage.colours().out))?,
+            }
+            return Ok(Exit::Done);
+        };
+        let selected = crate::ops::scope::one(ctx, &snapshot, Some(selected))?.name.clone();
+        if !found.iter().any(|one| one.name == selected) {
+            return Err(Error::usage(format!("'{selected}' is none of the alternatives.")));
+        }
+        instead_of = found.into_iter().map(|one| one.name).filter(|name| *name != selected).collect();
+        names = vec![selected.to_string()];
+    }
     let options = integrate::Options {
-        names: args.names,
+        names,
         into: args.into,
         squash: is_squash(ctx, args.strategy.as_deref())?,
         test: args.test,
         cleanup: args.cleanup,
-        all: args.all,
+        // What was chosen by hand is ready.
+        all: args.all || !instead_of.is_empty(),
+        instead_of,
     };
     let is_plan = args.dry_run.dry_run;
     let writer = if is_plan { None } else { Some(ctx.writer()?) };
-    let snapshot = Snapshot::read(&ctx.repo)?;
     let plan = integrate::plan(ctx, &snapshot, &options)?;
     let paint = stage.colours();
     let done = match writer {

@@ -1,7 +1,7 @@
 //! What `integrate` did, or would do: for people, for programs, for a pull request.
 
 use crate::ops::base::short_name;
-use crate::ops::integrate::{IntegratePlan, Integrated, Run};
+use crate::ops::integrate::{Alternative, IntegratePlan, Integrated, Run};
 use crate::ops::order::{Blocked, Kind};
 use crate::render::conflicts::View;
 use crate::render::{Paint, columns, count, harmless, order};
@@ -23,8 +23,54 @@ pub fn question_rows(plan: &IntegratePlan, paint: Paint) -> String {
 /// The question.
 pub fn question(plan: &IntegratePlan) -> String {
     let sessions = count(plan.cars.len() as u64, "session");
-    let end = if plan.options.cleanup { ", and end them" } else { "" };
+    let end = if plan.options.cleanup { ", and end them" } else { "" }.to_owned();
+    let aside: Vec<String> =
+        plan.options.instead_of.iter().map(|name| format!("'{}'", harmless(name.as_str()))).collect();
+    let end = if aside.is_empty() { end } else { format!(", and put {} aside", aside.join(", ")) };
     format!("Merge {sessions} into '{}'{end}?", harmless(plan.base.short()))
+}
+
+/// Those that tried the same thing, beside each other.
+pub fn alternatives(found: &[Alternative], paint: Paint) -> String {
+    let width = found.iter().map(|one| columns(&harmless(one.name.as_str()))).max().unwrap_or(0);
+    let mut text = String::new();
+    for one in found {
+        let name = harmless(one.name.as_str());
+        let gap = " ".repeat(width - columns(&name));
+        let size = format!("{}, {}", count(one.commits as u64, "commit"), count(one.files as u64, "file"));
+        let lines = format!("{} {}", paint.green(&format!("+{}", one.added)), paint.red(&format!("-{}", one.removed)));
+        let merges = match one.merges {
+            Some(true) => paint.green("merges"),
+            Some(false) => paint.red("conflicts with its base"),
+            None => paint.yellow("cannot be merged"),
+        };
+        text.push_str(&format!("  {}{gap}  {size:<21}  {lines}  {merges}\n", paint.bold(&name)));
+        if !one.collides_with.is_empty() {
+            text.push_str(&format!("      conflicts with {}\n", harmless(&one.collides_with.join(", "))));
+        }
+        if let Some(goal) = &one.goal {
+            text.push_str(&format!("      {}\n", paint.dim(&harmless(&crate::session::event::one_line(goal)))));
+        }
+    }
+    text
+}
+
+/// The same for programs.
+pub fn alternatives_json(found: &[Alternative]) -> Value {
+    let one = |one: &Alternative| {
+        json!({
+            "name": one.name,
+            "goal": one.goal,
+            "tip": one.tip.map(|id| id.to_string()),
+            "commits": one.commits,
+            "files": one.files,
+            "added": one.added,
+            "removed": one.removed,
+            "merge": one.merges.map(|merges| if merges { "clean" } else { "conflict" }),
+            "conflicts": one.collides_with,
+        })
+    };
+    json!({ "version": 1, "alternatives": found.iter().map(one).collect::<Vec<_>>() })
 }
 
 fn short(id: crate::session::ObjectId) -> String {
@@ -98,6 +144,9 @@ pub fn summary(done: &Integrated, is_plan: bool) -> String {
     };
     if flaky(done) > 0 {
         text.push_str(&format!(" {} failed once and passed the second time.", count(flaky(done) as u64, "test run")));
+    }
+    if !done.abandoned.is_empty() {
+        text.push_str(&format!(" {} put aside.", count(done.abandoned.len() as u64, "session")));
     }
     if !done.blocked.is_empty() {
         text.push_str(&format!(" {} left out.", done.blocked.len()));
@@ -204,6 +253,7 @@ pub fn json(done: &Integrated, is_plan: bool) -> Value {
         "tree": id(done.tree),
         "merged": merged,
         "blocked": done.blocked.iter().map(blocked).collect::<Vec<_>>(),
+        "abandoned": done.abandoned,
         "test": { "command": done.test, "runs": runs, "culprits": culprits, "flaky": flaky(done) },
     })
 }

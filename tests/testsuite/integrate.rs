@@ -78,6 +78,23 @@ fn the_base_moves_once_and_its_worktree_follows() {
 }
 
 #[test]
+fn the_hooks_of_a_merge_run_and_may_refuse() {
+    let r = Sandbox::new();
+    three(&r);
+    r.executable(".git/hooks/post-merge", "#!/bin/sh\necho \"post-merge $1\" >> .git/told\n");
+    r.executable(".git/hooks/commit-msg", "#!/bin/sh\necho Reviewed >> \"$1\"\n");
+    integrate(&r, "--into main --yes");
+    assert_eq!(r.read(".git/told"), "post-merge 0\n");
+    assert!(r.git("log -1 --format=%B main").ok().text().contains("Reviewed"));
+    r.executable(".git/hooks/pre-merge-commit", "#!/bin/sh\nexit 1\n");
+    session(&r, "later", "").file("later.txt", "x\n").commit("later");
+    let old = r.rev("main");
+    r.git("session integrate --all --into main --yes").code(1).stderr_contains("pre-merge-commit");
+    assert_eq!(r.rev("main"), old);
+    assert!(!r.refs().iter().any(|name| name.contains("@pending")));
+}
+
+#[test]
 fn undo_gives_the_base_back_and_what_was_said() {
     let r = Sandbox::new();
     three(&r);
@@ -313,4 +330,34 @@ fn the_report_names_all_of_it() {
     }
     let run = r.git("session integrate --all --into main --yes");
     run.stdout_contains("Merged into main").stdout_contains("conflicts with 'one'").stderr_contains("'main' is at");
+}
+
+#[test]
+fn of_alternatives_one_is_taken_and_the_others_are_put_aside() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    session(&r, "first", "--goal 'One way'").file("way.txt", "1\n2\n").commit("one way").file("loose.txt", "loose\n");
+    session(&r, "second", "").file("way.txt", "other\n").file("a.txt", "b\n").commit("another way");
+    session(&r, "else", "").file("a.txt", "c\n").commit("something else");
+    let seen =
+        r.unchanged_by(|r| r.git("session integrate --alternatives first,second --json").json_as("alternatives"));
+    let row = |at: usize| &seen["alternatives"][at];
+    assert_eq!((&row(0)["name"], &row(0)["added"], &row(0)["files"]), (&"first".into(), &2.into(), &1.into()));
+    assert_eq!((&row(1)["removed"], &row(1)["conflicts"]), (&1.into(), &serde_json::json!(["else"])));
+    assert_eq!(row(0)["merge"], "clean");
+    r.git("session integrate --alternatives first,second")
+        .stdout_contains("One way")
+        .stdout_contains("conflicts with else");
+    r.git("session integrate --alternatives first").code(2).stderr_contains("two at least");
+    r.git("session integrate --alternatives first,second --select first").code(2);
+    r.git("session integrate --alternatives first,second --select else --into main").code(2).stderr_contains("none of");
+    r.git("session integrate --alternatives first,second --select second --into main").code(2).stderr_contains("--yes");
+    let old = r.rev("main");
+    let taken = "session integrate --alternatives first,second --select second --into main --yes --json";
+    let answer = r.git(taken).json_as("integrate");
+    assert_eq!((merged(&answer), &answer["abandoned"]), (vec!["second"], &serde_json::json!(["first"])));
+    assert!(!r.has_rev("refs/sessions/first") && !r.has_rev("refs/heads/first"));
+    r.git("session undo --yes").ok();
+    assert_eq!(r.rev("main"), old);
+    assert_eq!(r.session("first").read("loose.txt"), "loose\n");
+    assert_eq!(r.session("first").read("way.txt"), "1\n2\n");
 }

@@ -4,6 +4,7 @@ use super::prove::{Proof, Prover, Stop};
 use super::train::{MOVED, plan_without};
 use super::{Car, IntegratePlan, Integrated, scratch};
 use crate::error::{Error, Result};
+use crate::git::hooks::{self, Ran};
 use crate::ops::finish::{self, Mode, Strategy};
 use crate::ops::journal::base::{self as journal_base, BaseStep};
 use crate::ops::journal::{self, Plan};
@@ -63,6 +64,7 @@ pub fn execute(
         require_unmoved(ctx, &plan)?;
         if plan.target.old != Some(to) {
             move_target(ctx, writer, &plan, to)?;
+            done.warnings.extend(tell_hook(ctx, snapshot, &plan)?);
         }
         done.to = Some(to);
     }
@@ -74,7 +76,25 @@ pub fn execute(
             done.errors.extend(said.err().map(|error| (name, error)));
         }
     }
+    if done.to.is_some() {
+        for name in &plan.options.instead_of {
+            match put_aside(ctx, writer, name) {
+                Ok(warnings) => {
+                    done.abandoned.push(name.clone());
+                    done.warnings.extend(warnings);
+                }
+                Err(error) => done.errors.push((name.clone(), error)),
+            }
+        }
+    }
     Ok(done)
+}
+
+/// Ends one that was not taken; what is uncommitted there is kept.
+fn put_aside(ctx: &Context, writer: &Writer, name: &Name) -> Result<Vec<String>> {
+    let snapshot = Snapshot::read(&ctx.repo)?;
+    let plan = finish::plan(ctx, &snapshot, snapshot.require(name)?, Mode::Abandon, false)?;
+    finish::execute(ctx, writer, plan).map(|finished| finished.warnings)
 }
 
 /// What would become of it.
@@ -92,6 +112,7 @@ pub fn foreseen(plan: &IntegratePlan) -> Integrated {
         test: plan.options.test.clone(),
         runs: Vec::new(),
         ended: Vec::new(),
+        abandoned: Vec::new(),
         errors: Vec::new(),
         warnings: plan.warnings.clone(),
     }
@@ -153,6 +174,19 @@ fn require_unmoved(ctx: &Context, plan: &IntegratePlan) -> Result<()> {
         return Err(moved(plan.base.short()));
     }
     Ok(())
+}
+
+/// `post-merge`, where a worktree followed its base.
+fn tell_hook(ctx: &Context, snapshot: &Snapshot, plan: &IntegratePlan) -> Result<Option<String>> {
+    let followed = |git_dir: &std::path::PathBuf| snapshot.worktrees.iter().find(|tree| tree.git_dir == *git_dir);
+    let Some(worktree) = plan.target.git_dir.as_ref().filter(|_| plan.target.is_base).and_then(followed) else {
+        return Ok(None);
+    };
+    let flag = if plan.options.squash { "1" } else { "0" };
+    Ok(match hooks::run(&ctx.repo, &worktree.path, "post-merge", &[flag], &[])? {
+        Ran::Code(code) if code != 0 => Some(format!("The hook 'post-merge' ended with {code}.")),
+        _ => None,
+    })
 }
 
 fn move_target(ctx: &Context, writer: &Writer, plan: &IntegratePlan, to: ObjectId) -> Result<()> {

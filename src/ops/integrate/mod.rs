@@ -5,11 +5,13 @@
 //! worktree of their own; what breaks them is found by bisection over the sequence and left out, with what needs it.
 //! Then one branch moves, once: the base itself, or an integration branch that is only a proposal.
 
+mod alternatives;
 mod execute;
 mod prove;
 mod scratch;
 mod train;
 
+pub use alternatives::{Alternative, compare};
 pub use execute::{execute, foreseen};
 pub use prove::Run;
 pub use scratch::sweep;
@@ -37,6 +39,8 @@ pub struct Options {
     pub cleanup: bool,
     /// Leave readiness out.
     pub all: bool,
+    /// Those that end, put aside, once the base has the one that was taken instead.
+    pub instead_of: Vec<Name>,
 }
 
 /// A session on its way in.
@@ -146,6 +150,8 @@ pub struct Integrated {
     pub runs: Vec<Run>,
     /// Sessions that ended.
     pub ended: Vec<Name>,
+    /// Sessions that were put aside.
+    pub abandoned: Vec<Name>,
     /// What could not be said of sessions whose work is where it belongs; the next run says it.
     pub errors: Vec<(Name, Error)>,
     /// What the user should know.
