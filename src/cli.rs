@@ -25,6 +25,10 @@ enum Verb {
     Adopt(commands::adopt::Args),
     /// Change what `create` set; an empty text takes a fact away
     Set(commands::set::Args),
+    /// Say that sessions may merge
+    Ready(commands::ready::Args),
+    /// Say that a session cannot go on, and why
+    Block(commands::block::Args),
     /// End a session: merged, kept or abandoned; asks which on a terminal
     #[command(visible_alias = "end")]
     Finish(commands::finish::Args),
@@ -111,6 +115,8 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Create(args) => commands::create::run(stage, args),
         Verb::Adopt(args) => commands::adopt::run(stage, args),
         Verb::Set(args) => commands::set::run(stage, args),
+        Verb::Ready(args) => commands::ready::run(stage, args),
+        Verb::Block(args) => commands::block::run(stage, args),
         Verb::Finish(args) => commands::finish::run(stage, args),
         Verb::Sync(args) => commands::sync::run(stage, args),
         Verb::Conflicts(args) => commands::conflicts::run(stage, args),

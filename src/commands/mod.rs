@@ -1,6 +1,7 @@
 //! Verbs: arguments to options, options to `ops`, data to `render`. One file per verb, and nothing else in them.
 
 pub mod adopt;
+pub mod block;
 pub mod cleanup;
 pub mod complete;
 pub mod completions;
@@ -18,6 +19,7 @@ pub mod manual;
 pub mod move_;
 pub mod order;
 pub mod path;
+pub mod ready;
 pub mod rename;
 pub mod restore;
 pub mod set;

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -74,6 +74,11 @@ pub const SETTINGS: [Setting; 20] = [
     Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },
     Setting { key: "session.hook.pre-remove", default: "", what: "commands before a worktree goes; a failure refuses" },
     Setting { key: "session.hook.post-remove", default: "", what: "commands after it went, in the main worktree" },
+    Setting {
+        key: "session.readiness",
+        default: "ready,clean,tests,tasks",
+        what: "what `order` asks of a session before it may merge; `none` asks nothing",
+    },
     Setting {
         key: "session.mirror",
         default: "false",

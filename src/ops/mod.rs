@@ -18,6 +18,7 @@ pub mod list;
 pub mod order;
 pub mod phase;
 pub mod ports;
+pub mod ready;
 pub mod relocate;
 pub mod removal;
 pub mod restore;

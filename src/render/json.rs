@@ -64,6 +64,7 @@ pub fn row(row: &Row) -> Value {
     put("branch", Some(json!(row.branch)));
     put("worktree", row.worktree.as_deref().map(path));
     put("state", Some(json!(row.state)));
+    put("reason", row.reason.as_ref().map(|text| json!(text)));
     put("kind", row.name.kind().map(|kind| json!(kind)));
     put("base", row.base.as_ref().map(|(now, fork, tip)| base(now, *fork, tip.as_ref())));
     put("head", row.head.map(id));

@@ -16,6 +16,7 @@ pub mod manual;
 pub mod order;
 pub mod paint;
 pub mod progress;
+pub mod ready;
 pub mod relocate;
 pub mod restore;
 pub mod show;

@@ -29,6 +29,7 @@ mod list;
 mod log;
 mod move_;
 mod path;
+mod ready;
 mod recovery;
 mod rename;
 mod restore;
