@@ -26,6 +26,7 @@ pub mod set;
 pub mod shell_init;
 pub mod show;
 pub mod sync;
+pub mod test;
 pub mod trust;
 pub mod undo;
 

@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 24] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -74,6 +74,13 @@ pub const SETTINGS: [Setting; 21] = [
     Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },
     Setting { key: "session.hook.pre-remove", default: "", what: "commands before a worktree goes; a failure refuses" },
     Setting { key: "session.hook.post-remove", default: "", what: "commands after it went, in the main worktree" },
+    Setting { key: "session.test", default: "", what: "the command that tests the work, for `test`" },
+    Setting {
+        key: "session.testPolicy",
+        default: "commits",
+        what: "what counts as tested: commits (before a sync too), tree (this very one) or off",
+    },
+    Setting { key: "session.jobs", default: "", what: "how many commands `test` runs at a time" },
     Setting {
         key: "session.readiness",
         default: "ready,clean,tests,tasks",

@@ -29,6 +29,7 @@ pub mod show;
 pub mod surroundings;
 pub mod sync;
 pub mod team;
+pub mod testing;
 pub mod trust;
 pub mod undo;
 pub(crate) mod workers;
@@ -39,6 +40,10 @@ pub use context::Context;
 
 /// A text as a shell takes it for one word.
 pub fn shell_quoted(text: &str) -> String {
+    // An empty word would be none.
+    if text.is_empty() {
+        return "''".to_owned();
+    }
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

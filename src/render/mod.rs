@@ -23,6 +23,7 @@ pub mod show;
 pub mod surroundings;
 pub mod sync;
 pub mod template;
+pub mod test;
 pub mod trust;
 pub mod undo;
 

@@ -28,6 +28,7 @@ mod killed;
 mod list;
 mod log;
 mod move_;
+mod notes;
 mod path;
 mod ready;
 mod recovery;
@@ -46,6 +47,8 @@ mod sync;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;
+#[cfg(unix)]
+mod test_verb;
 mod trust;
 mod undo;
 mod ways_to_end;
