@@ -261,3 +261,89 @@ fn wait_for(mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// What `order` says of a session: its remark where it goes in, else the sentences against it.
+fn ordered(r: &Sandbox, name: &str) -> String {
+    let answer = r.git("session order --json").ok().json_as("order");
+    let find = |key: &str| answer[key].as_array().expect("a list").iter().find(|one| one["name"] == name).cloned();
+    if let Some(place) = find("order") {
+        return place["remark"].as_str().unwrap_or("goes in").to_owned();
+    }
+    let blocked = find("blocked").unwrap_or_else(|| panic!("no {name} in {answer}"));
+    let reasons = blocked["reasons"].as_array().expect("reasons").iter();
+    reasons.map(|reason| format!("{}: {}", reason["kind"], reason)).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn order_asks_for_tests_where_a_command_is_known() {
+    let r = repo().config("session.readiness", "tests");
+    assert_eq!(ordered(&r, "auth"), "goes in");
+    r.config("session.test", "test ! -e broken");
+    let why = ordered(&r, "auth");
+    assert!(why.contains("\"tests\"") && why.contains("its tests were never run"), "{why}");
+    assert!(why.contains("git session test auth"), "{why}");
+    r.git("session test auth").ok();
+    assert_eq!(ordered(&r, "auth"), "tested");
+    // A newer commit of its own is not tested, one with the same tree is.
+    r.session("auth").commit("an empty one");
+    assert_eq!(ordered(&r, "auth"), "tested");
+    r.session("auth").file("broken", "").commit("breaks it");
+    assert!(ordered(&r, "auth").contains("never run"));
+    r.git("session test auth").code(1);
+    let why = ordered(&r, "auth");
+    assert!(
+        why.contains("its tests failed") && why.contains("test ! -e broken") && why.contains("exit code 1"),
+        "{why}"
+    );
+    assert!(ordered(&r, "docs").contains("never run"));
+    r.config("session.testPolicy", "off");
+    assert_eq!(ordered(&r, "auth"), "goes in");
+    r.config("session.testPolicy", "sometimes");
+    r.git("session order").code(1).stderr_contains("git config session.testPolicy commits");
+}
+
+#[test]
+fn a_sync_keeps_the_verdict_as_the_policy_has_it() {
+    let r = repo().config("session.readiness", "tests").config("session.test", "true");
+    r.git("session test").ok();
+    for at in ["1", "2"] {
+        // From sync to sync.
+        r.file(format!("base{at}.txt"), "1\n").commit("base moves");
+        r.git("session sync").ok();
+        assert_eq!(ordered(&r, "auth"), "tested before sync");
+    }
+    // What is said of it moves nothing.
+    r.git("session set auth --goal x").ok();
+    assert_eq!(ordered(&r, "auth"), "tested before sync");
+    r.config("session.testPolicy", "tree");
+    let why = ordered(&r, "auth");
+    assert!(why.contains("tested before sync only") && why.contains("git session test auth"), "{why}");
+    r.git("session test auth").ok();
+    assert_eq!(ordered(&r, "auth"), "tested");
+    r.config("session.testPolicy", "commits");
+    // A newer commit was never tested, not before a sync either, and a sync does not make it so.
+    r.session("docs").file("more.txt", "1\n").commit("more");
+    assert!(ordered(&r, "docs").contains("never run"));
+    r.file("base3.txt", "1\n").commit("base moves");
+    r.git("session sync").ok();
+    assert!(ordered(&r, "docs").contains("never run"));
+    assert_eq!(ordered(&r, "auth"), "tested before sync");
+    // Tests that failed before a sync are not made good by it.
+    r.git("-c session.test=false session test docs").code(1);
+    r.config("session.test", "false");
+    r.file("base4.txt", "1\n").commit("base moves");
+    r.git("session sync").ok();
+    assert!(ordered(&r, "docs").contains("before the last sync"), "{}", ordered(&r, "docs"));
+}
+
+#[test]
+fn a_command_that_waits_for_trust_is_not_asked_for() {
+    let r = Sandbox::new().file("a.txt", "1\n").file(".git-session.toml", "test = \"true\"\n").commit("base");
+    r.config("session.readiness", "tests").git("session create auth").ok();
+    r.session("auth").file("b.txt", "1\n").commit("work");
+    assert_eq!(ordered(&r, "auth"), "goes in");
+    r.git("session trust -y").ok();
+    assert!(ordered(&r, "auth").contains("never run"));
+    r.git("session test").ok();
+    assert_eq!(ordered(&r, "auth"), "tested");
+}
