@@ -40,6 +40,8 @@ enum Verb {
     Order(commands::order::Args),
     /// Run the tests in the worktrees of sessions, and note on each tree what they gave
     Test(commands::test::Args),
+    /// Run a command in the worktree of every session
+    Exec(commands::exec::Args),
     /// Let go of sessions that are merged, orphaned or stale, and of what has expired
     #[command(visible_alias = "clean")]
     Cleanup(commands::cleanup::Args),
@@ -124,6 +126,7 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Conflicts(args) => commands::conflicts::run(stage, args),
         Verb::Order(args) => commands::order::run(stage, args),
         Verb::Test(args) => commands::test::run(stage, args),
+        Verb::Exec(args) => commands::exec::run(stage, args),
         Verb::Cleanup(args) => commands::cleanup::run(stage, args),
         Verb::Restore(args) => commands::restore::run(stage, args),
         Verb::Undo(args) => commands::undo::run(stage, args),

@@ -80,7 +80,7 @@ pub const SETTINGS: [Setting; 24] = [
         default: "commits",
         what: "what counts as tested: commits (before a sync too), tree (this very one) or off",
     },
-    Setting { key: "session.jobs", default: "", what: "how many commands `test` runs at a time" },
+    Setting { key: "session.jobs", default: "", what: "how many commands `test` and `exec` run at a time" },
     Setting {
         key: "session.readiness",
         default: "ready,clean,tests,tasks",

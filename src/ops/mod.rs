@@ -12,6 +12,7 @@ pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod env;
+pub mod exec;
 pub mod finish;
 pub mod journal;
 pub mod list;

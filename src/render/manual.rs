@@ -50,7 +50,7 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 12] = [
+const MORE: [(&str, &str); 13] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("env", include_str!("manual/env.roff")),
@@ -59,6 +59,7 @@ const MORE: [(&str, &str); 12] = [
     ("restore", include_str!("manual/restore.roff")),
     ("sync", include_str!("manual/sync.roff")),
     ("conflicts", include_str!("manual/conflicts.roff")),
+    ("exec", include_str!("manual/exec.roff")),
     ("test", include_str!("manual/test.roff")),
     ("undo", include_str!("manual/undo.roff")),
     ("doctor", include_str!("manual/doctor.roff")),

@@ -20,6 +20,8 @@ mod diff;
 mod doctor;
 mod doctor_around;
 mod env;
+#[cfg(unix)]
+mod exec;
 mod finish;
 mod follow;
 mod format;
