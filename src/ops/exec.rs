@@ -4,7 +4,6 @@ use crate::error::{Context as _, Error, Result};
 use crate::git::Repo;
 use crate::host::interrupt::Interrupt;
 use crate::host::process::Ending;
-use crate::host::scratch::Scratch;
 use crate::ops::env::Scene;
 use crate::ops::testing::{self, Skip, TestCommand};
 use crate::ops::{Context, scope};
@@ -13,7 +12,6 @@ use crate::store::Snapshot;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -103,17 +101,14 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Exe
 /// What the threads share.
 struct Yard<'a> {
     plan: &'a ExecPlan,
-    scratch: &'a Path,
     next: AtomicUsize,
+    /// What each prints, to be read while it runs.
+    printed: Vec<Mutex<Option<File>>>,
     ended: Vec<Mutex<Option<Came>>>,
     interrupt: &'a Interrupt,
 }
 
 impl Yard<'_> {
-    fn file(&self, at: usize) -> PathBuf {
-        self.scratch.join(at.to_string())
-    }
-
     fn work(&self, repo: &Repo) {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
@@ -123,23 +118,25 @@ impl Yard<'_> {
                 Ok(_) if self.interrupt.is_set() => Came::Ran(Ending::Interrupted, Duration::ZERO),
                 Ok(scene) => self.run(repo, at, scene).unwrap_or_else(Came::NotStarted),
             };
-            *self.ended[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(came);
+            *lock(&self.ended[at]) = Some(came);
         }
     }
 
     fn run(&self, repo: &Repo, at: usize, scene: &Scene) -> Result<Came> {
-        let path = self.file(at);
-        let failed = || format!("'{}' could not be written.", path.display());
-        let file = File::options().append(true).create(true).open(&path).or_refuse(failed)?;
+        // On the disk that the work is on, not in memory: it may be much. It has no name for long, so that nothing is
+        // left behind, however this ends.
+        let path = scene.git_dir.join(format!("session-exec-{}-{at}", std::process::id()));
+        let failed = || format!("'{}' could not be made.", path.display());
+        let file = File::options().append(true).create_new(true).open(&path).or_refuse(failed)?;
+        let reader = File::open(&path);
+        let removed = std::fs::remove_file(&path);
+        *lock(&self.printed[at]) = Some(reader.or_refuse(failed)?);
+        removed.or_refuse(failed)?;
         let process = self.plan.command.process(repo, &scene.worktree);
         let process = scene.variables().into_iter().fold(process, |process, (key, value)| process.env(key, value));
         let started = Instant::now();
         let ending = process.run_bounded(&file, None, self.interrupt)?;
         Ok(Came::Ran(ending, started.elapsed()))
-    }
-
-    fn take(&self, at: usize) -> Option<Came> {
-        self.ended[at].lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells of one session while it runs, until it has ended.
@@ -150,9 +147,9 @@ impl Yard<'_> {
         let mut bytes = vec![0; 64 * 1024];
         loop {
             // Asked first: what was printed until then is read below.
-            let ended = self.take(at);
+            let ended = lock(&self.ended[at]).take();
             if file.is_none() {
-                file = File::open(self.file(at)).ok();
+                file = lock(&self.printed[at]).take();
             }
             while let Some(file) = &mut file {
                 let many = file.read(&mut bytes).or_refuse(|| "What a command printed could not be read.")?;
@@ -162,14 +159,16 @@ impl Yard<'_> {
                 sink(Told::Printed(&bytes[..many]))?;
             }
             if let Some(came) = ended {
-                // It is told: its room may be had by others.
-                let _ = std::fs::remove_file(self.file(at));
                 sink(Told::Ended(item, &came))?;
                 return Ok(came);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs it everywhere. What happens is told to `sink`, the first session's output while it comes; what it fails with
@@ -183,13 +182,12 @@ pub fn execute(
     interrupt: &Interrupt,
     sink: &mut dyn FnMut(Told<'_>) -> Result<()>,
 ) -> Result<Vec<Came>> {
-    let scratch = Scratch::new()?;
     let count = plan.jobs.min(plan.items.len());
     let handles = (0..count).map(|_| ctx.repo.another()).collect::<Result<Vec<Repo>>>()?;
     let yard = Yard {
         plan,
-        scratch: scratch.path(),
         next: AtomicUsize::new(0),
+        printed: plan.items.iter().map(|_| Mutex::new(None)).collect(),
         ended: plan.items.iter().map(|_| Mutex::new(None)).collect(),
         interrupt,
     };

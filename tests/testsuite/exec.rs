@@ -22,6 +22,9 @@ fn each_has_its_output_under_its_name_in_order() {
     let place = r.root().join("repo-sessions");
     let part = |name: &str| format!("{name} ({})\n{name} begins\nproblem\nend\n", place.join(name).display());
     assert_eq!(run.text(), [part("auth"), part("docs"), part("search")].join("\n"));
+    // What kept it until its turn came is gone.
+    let left = r.run("find", [r.repo().join(".git").as_os_str(), "-name".as_ref(), "session-*".as_ref()]).ok().text();
+    assert_eq!(left, "");
     r.git("session exec docs 's*' -- git branch --show-current").ok().stdout_contains(")\ndocs\n").stdout_lacks("auth");
     r.session("docs").git("session exec @ -- pwd").ok().stdout_contains("repo-sessions/docs\n").stdout_lacks("search");
 }
