@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ops::exec::{Came, ExecPlan, Item, Told};
 use crate::ops::testing::{Ending, ending_shown};
-use crate::render::{Colours, harmless, json};
+use crate::render::{Colours, columns, harmless, json};
 use serde_json::{Value, json};
 
 /// Prints as it is told.
@@ -70,10 +70,7 @@ fn words(came: &Came) -> Option<String> {
     match came {
         Came::Ran(Ending::Exited(0), _) => None,
         Came::Ran(ending, _) => Some(format!("[{}]", ending_shown(*ending))),
-        Came::NotStarted(error) => {
-            let why = std::error::Error::source(error).map(|cause| format!(" {cause}")).unwrap_or_default();
-            Some(format!("[{}{why}]", error.message()))
-        }
+        Came::NotStarted(error) => Some(format!("[{}]", error.one_line())),
         Came::Skipped(skip) => Some(format!("[skipped: {}; `{}`]", skip.sentence, skip.remedy)),
     }
 }
@@ -87,11 +84,15 @@ pub fn planned(plan: &ExecPlan, is_json: bool) -> String {
     if !is_json {
         text.push_str(&format!("$ {}\n", harmless(&plan.command.shown())));
     }
+    let width = plan.items.iter().map(|item| columns(item.name.as_str())).max().unwrap_or(0).min(40);
     for item in &plan.items {
+        let gap = " ".repeat(width.saturating_sub(columns(item.name.as_str())));
         text.push_str(&match (&item.place, is_json) {
-            (Ok(scene), false) => format!("  {}  {}\n", item.name, harmless(&scene.worktree.display().to_string())),
+            (Ok(scene), false) => {
+                format!("  {}{gap}  {}\n", item.name, harmless(&scene.worktree.display().to_string()))
+            }
             (Err(skip), false) => {
-                format!("  {}  skipped: {}; `{}`\n", item.name, harmless(&skip.sentence), harmless(&skip.remedy))
+                format!("  {}{gap}  skipped: {}; `{}`\n", item.name, harmless(&skip.sentence), harmless(&skip.remedy))
             }
             (Ok(scene), true) => {
                 let place = json::path(&scene.worktree);

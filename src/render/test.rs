@@ -1,7 +1,7 @@
 //! What `test` prints.
 
 use crate::ops::testing::{Came, Ending, Row, ending_shown};
-use crate::render::{Paint, columns, count, harmless};
+use crate::render::{Paint, columns, harmless};
 use serde_json::{Map, Value, json};
 
 /// A row for each session; under one that failed its last lines, and where all of them are.
@@ -32,7 +32,7 @@ pub fn table(command: &str, rows: &[Row], paint: Paint) -> String {
             for line in &outcome.tail {
                 text.push_str(&format!("    {} {}\n", paint.dim("|"), harmless(line)));
             }
-            if let Some(log) = &row.log {
+            if let Some(log) = row.log.as_ref().filter(|_| !outcome.tail.is_empty()) {
                 text.push_str(&format!(
                     "    {}\n",
                     paint.dim(&format!("all of it: {}", harmless(&log.display().to_string())))
@@ -87,7 +87,7 @@ pub fn summary(rows: &[Row]) -> String {
         .filter_map(|word| {
             let many = rows.iter().filter(|row| row.came.as_str() == word).count();
             (many > 0).then(|| match word {
-                "planned" => count(many as u64, "run"),
+                "planned" => format!("{many} would run"),
                 word => format!("{many} {}", word.replace('-', " ")),
             })
         })
