@@ -50,10 +50,12 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 13] = [
+const MORE: [(&str, &str); 15] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("env", include_str!("manual/env.roff")),
+    ("ready", include_str!("manual/ready.roff")),
+    ("block", include_str!("manual/block.roff")),
     ("finish", include_str!("manual/finish.roff")),
     ("cleanup", include_str!("manual/cleanup.roff")),
     ("restore", include_str!("manual/restore.roff")),

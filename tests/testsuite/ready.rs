@@ -139,3 +139,25 @@ fn what_is_said_at_once_is_all_said() {
         r.git(&format!("rev-list --count refs/sessions/{name}")).ok().stdout("5\n");
     }
 }
+
+#[test]
+fn order_takes_who_is_ready_and_says_why_others_are_not() {
+    let r = repo();
+    for name in ["auth", "docs"] {
+        r.session(name).file(format!("{name}.txt"), "1\n").commit("work");
+    }
+    r.git("session block 'waits for keys' --session docs").ok();
+    let said = |r: &Sandbox| r.git("session order").ok().text();
+    let text = said(&r);
+    assert!(text.contains("it is blocked: waits for keys") && text.contains("it is not marked as ready"), "{text}");
+    assert!(text.contains("git session ready auth") && text.contains("git session ready docs"), "{text}");
+    r.git("session ready auth docs").ok();
+    let answer = r.git("session order --json").ok().json_as("order");
+    assert_eq!(answer["order"].as_array().map(Vec::len), Some(2), "{answer}");
+    // Asked for nothing, who is blocked stays out all the same.
+    r.git("session block again --session docs").ok();
+    r.config("session.readiness", "none").git("session set auth --state open").ok();
+    let answer = r.git("session order --json").ok().json_as("order");
+    assert_eq!(answer["order"][0]["name"], "auth", "{answer}");
+    assert_eq!(answer["blocked"][0]["reasons"][0]["kind"], "blocked", "{answer}");
+}
