@@ -25,6 +25,10 @@ enum Verb {
     Adopt(commands::adopt::Args),
     /// Change what `create` set; an empty text takes a fact away
     Set(commands::set::Args),
+    /// Say that sessions may merge
+    Ready(commands::ready::Args),
+    /// Say that a session cannot go on, and why
+    Block(commands::block::Args),
     /// End a session: merged, kept or abandoned; asks which on a terminal
     #[command(visible_alias = "end")]
     Finish(commands::finish::Args),
@@ -36,6 +40,10 @@ enum Verb {
     Order(commands::order::Args),
     /// Merge sessions in the order that `order` finds, tested, by one move of the base or of an integration branch
     Integrate(commands::integrate::Args),
+    /// Run the tests in the worktrees of sessions, and note on each tree what they gave
+    Test(commands::test::Args),
+    /// Run a command in the worktree of every session
+    Exec(commands::exec::Args),
     /// Let go of sessions that are merged, orphaned or stale, and of what has expired
     #[command(visible_alias = "clean")]
     Cleanup(commands::cleanup::Args),
@@ -113,11 +121,15 @@ pub(crate) fn run(stage: &Stage) -> std::result::Result<Result<Exit>, clap::Erro
         Verb::Create(args) => commands::create::run(stage, args),
         Verb::Adopt(args) => commands::adopt::run(stage, args),
         Verb::Set(args) => commands::set::run(stage, args),
+        Verb::Ready(args) => commands::ready::run(stage, args),
+        Verb::Block(args) => commands::block::run(stage, args),
         Verb::Finish(args) => commands::finish::run(stage, args),
         Verb::Sync(args) => commands::sync::run(stage, args),
         Verb::Conflicts(args) => commands::conflicts::run(stage, args),
         Verb::Order(args) => commands::order::run(stage, args),
         Verb::Integrate(args) => commands::integrate::run(stage, args),
+        Verb::Test(args) => commands::test::run(stage, args),
+        Verb::Exec(args) => commands::exec::run(stage, args),
         Verb::Cleanup(args) => commands::cleanup::run(stage, args),
         Verb::Restore(args) => commands::restore::run(stage, args),
         Verb::Undo(args) => commands::undo::run(stage, args),

@@ -27,10 +27,11 @@
 //! | `refs/sessions/@pending/<name>` | [`store::pending`], while something is under way |
 //! | `refs/sessions/@ports/<n>` | [`store::ports`], in the transaction that makes a session |
 //! | `refs/sessions/@self` | [`store::own`] |
+//! | `refs/notes/sessions` | [`store::notes`], what tests gave on trees |
 //! | `refs/worktree/session` | [`git::worktrees`], the tie of a worktree to its session |
 //!
 //! Nothing else is kept, but for what a user has approved ([`ops::trust`]), which lies in his own state directory, and
-//! what set-up commands printed ([`ops::phase`]), in the worktree's own git directory.
+//! what set-up commands and tests printed ([`ops::phase`], [`ops::testing`]), in the worktree's own git directory.
 //!
 //! # How one command goes
 //!

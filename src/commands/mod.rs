@@ -1,6 +1,7 @@
 //! Verbs: arguments to options, options to `ops`, data to `render`. One file per verb, and nothing else in them.
 
 pub mod adopt;
+pub mod block;
 pub mod cleanup;
 pub mod complete;
 pub mod completions;
@@ -11,6 +12,7 @@ pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod env;
+pub mod exec;
 pub mod finish;
 pub mod integrate;
 pub mod list;
@@ -19,12 +21,14 @@ pub mod manual;
 pub mod move_;
 pub mod order;
 pub mod path;
+pub mod ready;
 pub mod rename;
 pub mod restore;
 pub mod set;
 pub mod shell_init;
 pub mod show;
 pub mod sync;
+pub mod test;
 pub mod trust;
 pub mod undo;
 

@@ -40,7 +40,7 @@ gs() {
       __gs_dir=$(git session "$@" --format '%(worktree)') || return
       cd -- "$__gs_dir"
       ;;
-    -*|adopt|set|list|ls|log|show|path|env|rename|move|finish|end|cleanup|clean|restore|undo|doctor|sync|conflicts|order|integrate|diff|trust|config|demo|completions|shell-init|help)
+    -*|adopt|set|ready|block|list|ls|log|show|path|env|rename|move|finish|end|cleanup|clean|restore|undo|doctor|sync|conflicts|test|exec|order|integrate|diff|trust|config|demo|completions|shell-init|help)
       if [ "$1" = - ]; then
         __gs_dir=$(OLDPWD="$OLDPWD" git session path -) || return
         cd -- "$__gs_dir"
@@ -79,7 +79,7 @@ function gs
         case -
             set -l dir (OLDPWD="$dirprev[-1]" git session path -); or return
             cd -- $dir
-        case '-*' adopt set list ls log show path env rename move finish end cleanup clean restore undo doctor sync conflicts order integrate diff trust config demo completions shell-init help
+        case '-*' adopt set ready block list ls log show path env rename move finish end cleanup clean restore undo doctor sync conflicts test exec order integrate diff trust config demo completions shell-init help
             set -l main (git worktree list --porcelain 2>/dev/null | sed -n '1s/^worktree //p')
             git session $argv
             set -l code $status

@@ -49,7 +49,7 @@ impl Repo {
     }
 
     /// A program of the user's in a worktree, without what ties git to another one.
-    pub fn program_in(&self, place: &Path, program: &str) -> Command {
+    pub fn program_in(&self, place: &Path, program: impl Into<std::ffi::OsString>) -> Command {
         LOCAL.iter().fold(Command::new(program), |command, name| command.env_remove(*name)).current_dir(place)
     }
 

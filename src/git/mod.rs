@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod ignore;
 pub mod index;
 pub mod merge;
+mod notes;
 mod objects;
 pub mod refill;
 pub mod refs;

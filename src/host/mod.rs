@@ -5,6 +5,7 @@ pub mod copy;
 pub mod directory;
 pub mod disk;
 pub mod exchange;
+pub mod interrupt;
 pub mod limits;
 pub mod occupants;
 pub mod ports;

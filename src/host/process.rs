@@ -1,5 +1,9 @@
 //! Starting other programs: the one place that does.
 
+mod bounded;
+
+pub use bounded::Ending;
+
 use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;

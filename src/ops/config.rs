@@ -15,7 +15,7 @@ pub struct Setting {
 }
 
 /// All settings of this version. `git-session(1)` has the same table.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 26] = [
     Setting {
         key: "session.path",
         default: "../{repo}-sessions/{name}",
@@ -31,11 +31,6 @@ pub const SETTINGS: [Setting; 23] = [
         key: "session.strategy",
         default: "no-ff",
         what: "how `finish --merge` merges: no-ff, ff, squash or rebase",
-    },
-    Setting {
-        key: "session.readiness",
-        default: "ready,clean,tests,tasks",
-        what: "what `order` asks of a session before it may merge; none asks for nothing",
     },
     Setting {
         key: "session.integrationBranch",
@@ -89,6 +84,18 @@ pub const SETTINGS: [Setting; 23] = [
     Setting { key: "session.hook.pre-finish", default: "", what: "commands before `finish`; a failure refuses" },
     Setting { key: "session.hook.pre-remove", default: "", what: "commands before a worktree goes; a failure refuses" },
     Setting { key: "session.hook.post-remove", default: "", what: "commands after it went, in the main worktree" },
+    Setting { key: "session.test", default: "", what: "the command that tests the work, for `test`" },
+    Setting {
+        key: "session.testPolicy",
+        default: "commits",
+        what: "what counts as tested: commits (before a sync too), tree (this very one) or off",
+    },
+    Setting { key: "session.jobs", default: "", what: "how many commands `test` and `exec` run at a time" },
+    Setting {
+        key: "session.readiness",
+        default: "ready,clean,tests,tasks",
+        what: "what `order` asks of a session before it may merge; `none` asks nothing",
+    },
     Setting {
         key: "session.mirror",
         default: "false",

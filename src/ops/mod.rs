@@ -12,6 +12,7 @@ pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod env;
+pub mod exec;
 pub mod finish;
 pub mod integrate;
 pub mod journal;
@@ -19,6 +20,7 @@ pub mod list;
 pub mod order;
 pub mod phase;
 pub mod ports;
+pub mod ready;
 pub mod relocate;
 pub mod removal;
 pub mod restore;
@@ -29,6 +31,7 @@ pub mod show;
 pub mod surroundings;
 pub mod sync;
 pub mod team;
+pub mod testing;
 pub mod trust;
 pub mod undo;
 pub(crate) mod workers;
@@ -39,6 +42,10 @@ pub use context::Context;
 
 /// A text as a shell takes it for one word.
 pub fn shell_quoted(text: &str) -> String {
+    // An empty word would be none.
+    if text.is_empty() {
+        return "''".to_owned();
+    }
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

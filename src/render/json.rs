@@ -25,6 +25,22 @@ pub fn path(path: &Path) -> Value {
     json!({ "path": encoded, "encoding": "percent" })
 }
 
+/// What a command printed: a string, or percent-encoded bytes if it is no text.
+pub fn bytes(bytes: &[u8]) -> Value {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Value::String(text.to_owned());
+    }
+    let mut encoded = String::new();
+    for byte in bytes {
+        if byte.is_ascii_graphic() && *byte != b'%' {
+            encoded.push(char::from(*byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    json!({ "text": encoded, "encoding": "percent" })
+}
+
 /// A path of a repository: the same form.
 pub fn bytes_path(path: &crate::session::BString) -> Value {
     match std::str::from_utf8(path) {
@@ -64,6 +80,7 @@ pub fn row(row: &Row) -> Value {
     put("branch", Some(json!(row.branch)));
     put("worktree", row.worktree.as_deref().map(path));
     put("state", Some(json!(row.state)));
+    put("reason", row.reason.as_ref().map(|text| json!(text)));
     put("kind", row.name.kind().map(|kind| json!(kind)));
     put("base", row.base.as_ref().map(|(now, fork, tip)| base(now, *fork, tip.as_ref())));
     put("head", row.head.map(id));

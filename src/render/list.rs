@@ -69,7 +69,11 @@ impl Layout {
                     _ => state.as_str(),
                 };
                 let text = cell(text, STATE);
-                if text.trim() == "merged" || text.trim() == "ready" { paint.green(&text) } else { text }
+                match text.trim() {
+                    "merged" | "ready" => paint.green(&text),
+                    "blocked" => paint.yellow(&text),
+                    _ => text,
+                }
             }
         };
         let base = row.base.as_ref().map_or("", |(now, _, _)| now.short());
@@ -83,7 +87,9 @@ impl Layout {
             None => String::new(),
         };
         let age = row.last_activity.map(|time| time.age(self.now)).unwrap_or_default();
-        let goal = row.ended.as_deref().or(row.goal.as_deref()).unwrap_or("");
+        // What keeps it from going on is what one wants to know of it then.
+        let why = row.ended.as_deref().or(row.reason.as_deref());
+        let goal = why.or(row.goal.as_deref()).unwrap_or("");
         let used = 2 + self.name + 1 + STATE + 1 + self.base + 1 + COMMITS + 1 + CHANGES + 1 + AGE + 1;
         let goal = cut(&one_line(goal), self.width.saturating_sub(used).max(GOAL));
         let mut line = format!(
@@ -171,12 +177,13 @@ fn cell(text: &str, width: usize) -> String {
 }
 
 /// The fields that a template may name.
-pub const FIELDS: [&str; 26] = [
+pub const FIELDS: [&str; 27] = [
     "name",
     "id",
     "branch",
     "worktree",
     "state",
+    "reason",
     "kind",
     "base",
     "head",

@@ -50,10 +50,12 @@ pub fn page(verbs: &[Verb]) -> String {
     page
 }
 
-const MORE: [(&str, &str); 13] = [
+const MORE: [(&str, &str); 17] = [
     ("create", include_str!("manual/create.roff")),
     ("list", include_str!("manual/list.roff")),
     ("env", include_str!("manual/env.roff")),
+    ("ready", include_str!("manual/ready.roff")),
+    ("block", include_str!("manual/block.roff")),
     ("finish", include_str!("manual/finish.roff")),
     ("cleanup", include_str!("manual/cleanup.roff")),
     ("restore", include_str!("manual/restore.roff")),
@@ -61,6 +63,8 @@ const MORE: [(&str, &str); 13] = [
     ("conflicts", include_str!("manual/conflicts.roff")),
     ("order", include_str!("manual/order.roff")),
     ("integrate", include_str!("manual/integrate.roff")),
+    ("exec", include_str!("manual/exec.roff")),
+    ("test", include_str!("manual/test.roff")),
     ("undo", include_str!("manual/undo.roff")),
     ("doctor", include_str!("manual/doctor.roff")),
     ("trust", include_str!("manual/trust.roff")),

@@ -19,6 +19,7 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     };
     fact("goal", row.goal.clone().unwrap_or_default());
     fact("state", row.state.map(|state| state.to_string()).unwrap_or_default());
+    fact("reason", row.reason.clone().unwrap_or_default());
     fact("branch", row.branch.clone().unwrap_or_default());
     if let Some((now, fork, tip)) = &row.base {
         let at = tip.as_ref().map(|tip| format!(" at {}", tip.id.to_hex_with_len(8))).unwrap_or_default();

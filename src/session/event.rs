@@ -44,6 +44,10 @@ pub enum EventKind {
     Adopted,
     /// `set` changed a fact.
     Set,
+    /// It was said to be ready to merge.
+    Ready,
+    /// It was said to be stuck.
+    Blocked,
     /// Its name changed.
     Renamed,
     /// Its worktree went elsewhere.
@@ -72,10 +76,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words this version writes.
-    pub const ALL: [EventKind; 14] = [
+    pub const ALL: [EventKind; 16] = [
         EventKind::Created,
         EventKind::Adopted,
         EventKind::Set,
+        EventKind::Ready,
+        EventKind::Blocked,
         EventKind::Renamed,
         EventKind::Moved,
         EventKind::Synced,
@@ -95,6 +101,8 @@ impl EventKind {
             EventKind::Created => "created",
             EventKind::Adopted => "adopted",
             EventKind::Set => "set",
+            EventKind::Ready => "ready",
+            EventKind::Blocked => "blocked",
             EventKind::Renamed => "renamed",
             EventKind::Moved => "moved",
             EventKind::Synced => "synced",

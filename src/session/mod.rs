@@ -4,11 +4,13 @@ pub mod event;
 pub mod name;
 pub mod record;
 pub mod time;
+pub mod verdict;
 
 pub use event::{Event, EventKind, OperationId};
 pub use name::Name;
 pub use record::{Base, Priority, Record, State};
 pub use time::Timestamp;
+pub use verdict::Verdict;
 
 /// An object id, as gix has it.
 pub use gix::ObjectId;

@@ -6,6 +6,7 @@
 pub mod board;
 pub mod done;
 pub mod keep;
+pub mod notes;
 pub mod own;
 pub mod pending;
 pub mod ports;

@@ -21,6 +21,8 @@ mod diff;
 mod doctor;
 mod doctor_around;
 mod env;
+#[cfg(unix)]
+mod exec;
 mod finish;
 mod follow;
 mod format;
@@ -30,8 +32,10 @@ mod killed;
 mod list;
 mod log;
 mod move_;
+mod notes;
 mod order;
 mod path;
+mod ready;
 mod recovery;
 mod rename;
 mod restore;
@@ -48,6 +52,8 @@ mod sync;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;
+#[cfg(unix)]
+mod test_verb;
 mod trust;
 mod undo;
 mod ways_to_end;

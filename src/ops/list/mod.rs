@@ -33,6 +33,8 @@ pub struct Row {
     pub worktree: Option<PathBuf>,
     /// What was said of it.
     pub state: Option<State>,
+    /// Why it is blocked.
+    pub reason: Option<String>,
     /// The base as it is now, the fork, and where the base stands.
     pub base: Option<(BaseNow, Option<ObjectId>, Option<Tip>)>,
     /// Where the branch stands.
@@ -251,6 +253,7 @@ fn facts(snapshot: &Snapshot, loaded: &Loaded) -> Row {
         branch: Some(record.branch_short().to_owned()),
         worktree: None,
         state: Some(record.state),
+        reason: record.reason.clone(),
         base: Some((
             BaseNow { reference: record.base.reference.clone(), remote: record.base.remote.clone(), parent: None },
             record.base.fork(),
@@ -332,6 +335,7 @@ fn unreadable(entry: &Entry, error: &crate::error::Error) -> Row {
         branch: None,
         worktree: None,
         state: None,
+        reason: None,
         base: None,
         head: None,
         counts: None,

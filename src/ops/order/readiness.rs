@@ -4,8 +4,10 @@ use super::cars::Car;
 use super::{Kind, Reason};
 use crate::error::{Error, Result};
 use crate::git::Repo;
+use crate::ops::testing::{self, Known, Tested};
 use crate::ops::{Context, shell_quoted, workers};
-use crate::session::State;
+use crate::session::{State, Verdict};
+use crate::store::notes::Notes;
 use crate::store::{Loaded, Snapshot};
 use std::collections::BTreeSet;
 
@@ -74,6 +76,9 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], ca
             }
         }
     }
+    if gates.contains(&Gate::Tests) {
+        look_at_tests(ctx, snapshot, sessions, cars)?;
+    }
     if gates.contains(&Gate::Clean) {
         look_at_worktrees(ctx, snapshot, sessions, cars)?;
     }
@@ -117,6 +122,44 @@ fn look_at_worktrees(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], c
             }
         }
     })?;
+    Ok(())
+}
+
+/// What tests gave, where a command for them is known. One that waits for `trust` is not: nobody can run it here.
+fn look_at_tests(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], cars: &mut [Car]) -> Result<()> {
+    let policy = testing::policy(ctx)?;
+    if policy == testing::Policy::Off {
+        return Ok(());
+    }
+    // A team file that cannot be understood names no command; `test` says what is wrong with it.
+    let Ok(Known::Is(command)) = testing::known(ctx, snapshot) else { return Ok(()) };
+    let command = command.shown();
+    let notes = Notes::read(&ctx.repo)?;
+    for (loaded, car) in sessions.iter().zip(cars) {
+        let Some(tip) = car.tip else { continue };
+        let against =
+            |sentence: String| Reason::new(Kind::Tests, sentence, format!("git session test {}", loaded.name));
+        let failed = |verdict: &Verdict| {
+            let age = verdict.time.age(ctx.now);
+            format!("its tests failed {age} ago (`{}`, exit code {})", verdict.command, verdict.exit)
+        };
+        match testing::tested(&ctx.repo, &notes, loaded, tip, Some(&command), policy)? {
+            Tested::NoCommand => {}
+            Tested::OnThisTree(verdict) if verdict.is_passed() => car.remark = Some("tested".into()),
+            Tested::OnThisTree(verdict) => car.reasons.push(against(failed(&verdict))),
+            Tested::BeforeSync(verdict) if !verdict.is_passed() => {
+                car.reasons.push(against(format!("{}, before the last sync", failed(&verdict))));
+            }
+            Tested::BeforeSync(_) if policy == testing::Policy::Tree => {
+                car.reasons.push(against("it was tested before sync only".into()));
+            }
+            Tested::BeforeSync(_) => car.remark = Some("tested before sync".into()),
+            Tested::Never if car.is_begun() => {
+                car.reasons.push(against("its tests were never run on its newest commit".into()));
+            }
+            Tested::Never => {}
+        }
+    }
     Ok(())
 }
 

@@ -96,7 +96,7 @@ fn invert(
         EventKind::Undone if found.event.trailer("Session-To").is_some() => {
             sync::invert(ctx, snapshot, operation, found, warnings)
         }
-        EventKind::Set | EventKind::Undone => facts::invert(ctx, found),
+        EventKind::Set | EventKind::Ready | EventKind::Blocked | EventKind::Undone => facts::invert(ctx, found),
         EventKind::Prepared | EventKind::Recovered | EventKind::Other(_) => {
             Err(Error::refused(format!("'{}' on '{name}' cannot be undone.", found.event.kind))
                 .hint("`git session undo --list` shows what can."))

@@ -225,6 +225,11 @@ impl Sandbox {
         Running::start(self.command("git", split(line)), self.root(), None)
     }
 
+    /// Starts any program here and does not wait for it.
+    pub(crate) fn start(&self, program: &str, args: &[&str]) -> Running {
+        Running::start(self.command(program, args), self.root(), None)
+    }
+
     /// A command with the sandbox's environment and nothing else.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = A>) -> Command {
         let home = self.home();
