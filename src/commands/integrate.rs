@@ -4,6 +4,7 @@ use crate::commands::{DryRun, FormatArgs, Stage, branch_names, print_json, sessi
 use crate::error::{Error, Exit, Result};
 use crate::ops::finish::Strategy;
 use crate::ops::order::Kind;
+use crate::ops::testing::{self, Interrupt, TestCommand};
 use crate::ops::{Snapshot, integrate};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
@@ -20,9 +21,9 @@ pub struct Args {
     /// How each goes in: no-ff, a merge commit, or squash, one commit
     #[arg(long, value_name = "HOW", value_parser = ["no-ff", "squash"])]
     strategy: Option<String>,
-    /// Run this command on the result; who breaks it is found and left out
-    #[arg(long, value_name = "COMMAND")]
-    test: Option<String>,
+    /// Run this command on the result, or the one that is known; who breaks it is found and left out
+    #[arg(long, value_name = "COMMAND", num_args = 0..=1)]
+    test: Option<Option<String>>,
     /// End the sessions once the base has them: worktree and branch go
     #[arg(long, requires = "into")]
     cleanup: bool,
@@ -97,7 +98,11 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         names,
         into: args.into,
         squash: is_squash(ctx, args.strategy.as_deref())?,
-        test: args.test,
+        test: match args.test {
+            None => None,
+            Some(Some(line)) => Some(TestCommand::Line(line)),
+            Some(None) => Some(testing::require(ctx, &snapshot, &[])?),
+        },
         cleanup: args.cleanup,
         // What was chosen by hand is ready.
         all: args.all || !instead_of.is_empty(),
@@ -122,7 +127,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
                     }
                 }
             }
-            let done = integrate::execute(ctx, &writer, &snapshot, plan, &render::narrate)?;
+            let done = integrate::execute(ctx, &writer, &snapshot, plan, &Interrupt::watch(), &render::narrate)?;
             stage.wrote();
             done
         }

@@ -185,6 +185,30 @@ fn the_culprit_is_found_by_bisection_and_the_others_land() {
 }
 
 #[test]
+fn what_has_a_verdict_on_its_tree_is_not_run_again() {
+    let r = Sandbox::new();
+    three(&r);
+    let runs = r.root().join("runs");
+    let r = r.env("RUNS", &runs);
+    r.config("session.test", "echo run >> \"$RUNS\"");
+    let count = || std::fs::read_to_string(&runs).unwrap_or_default().lines().count();
+    let answer = integrate(&r, "--test");
+    assert_eq!((merged(&answer).len(), count()), (2, 1));
+    assert!(r.git("notes --ref=sessions show integration/main^{tree}").ok().text().contains("Session-Tested: passed"));
+    let answer = integrate(&r, "--into main --yes --test");
+    assert_eq!((merged(&answer).len(), count()), (2, 1), "the proposal was tested");
+    r.git("session integrate --all --into main --yes --test 'no-such-program'").code(0);
+    session(&r, "more", "").file("m", "x\n").commit("more");
+    let old = r.rev("main");
+    r.git("session integrate --all --into main --yes --test 'no-such-program'")
+        .code(1)
+        .stderr_contains("no such command");
+    assert_eq!(r.rev("main"), old);
+    r.config("session.test", "");
+    r.git("session integrate --all --test").code(1).stderr_contains("session.test");
+}
+
+#[test]
 fn where_the_base_fails_by_itself_nothing_moves() {
     let r = Sandbox::new();
     three(&r);

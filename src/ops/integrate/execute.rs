@@ -9,11 +9,11 @@ use crate::ops::finish::{self, Mode, Strategy};
 use crate::ops::journal::base::{self as journal_base, BaseStep};
 use crate::ops::journal::{self, Plan};
 use crate::ops::order::{Kind, Reason};
+use crate::ops::testing::{Interrupt, TestCommand};
 use crate::ops::{Context, base};
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::pending::Pending;
 use crate::store::{Snapshot, Writer, record, retry};
-use std::collections::HashMap;
 
 /// Does it. `tell` hears of what takes long.
 ///
@@ -24,6 +24,7 @@ pub fn execute(
     writer: &Writer,
     snapshot: &Snapshot,
     mut plan: IntegratePlan,
+    interrupt: &Interrupt,
     tell: &dyn Fn(&str),
 ) -> Result<Integrated> {
     let repo = &ctx.repo;
@@ -33,7 +34,7 @@ pub fn execute(
     let mut chain = build(ctx, writer, &plan)?;
     let mut runs = Vec::new();
     if let Some(command) = plan.options.test.clone() {
-        let mut prover = Prover::new(repo, writer.operation.as_str(), &command, HashMap::new(), tell);
+        let mut prover = Prover::new(repo, writer, &command, interrupt, tell)?;
         loop {
             let start = Stop { commit: plan.onto.id, tree: repo.commit(plan.onto.id)?.tree, after: None };
             match prover.prove(&start, &stops(&plan, &chain))? {
@@ -46,7 +47,7 @@ pub fn execute(
                     let car = &plan.cars[at];
                     tell(&format!("'{}' breaks the tests; going on without it.", car.name));
                     let mut left_out = std::mem::take(&mut plan.left_out);
-                    left_out.push((car.name.to_string(), broke(car, &command, prover.log())));
+                    left_out.push((car.name.to_string(), broke(car, &command.shown(), &prover.log())));
                     plan = plan_without(ctx, snapshot, &plan.options, left_out)?;
                     chain = build(ctx, writer, &plan)?;
                 }
@@ -109,7 +110,7 @@ pub fn foreseen(plan: &IntegratePlan) -> Integrated {
         tree: plan.tree(),
         merged: plan.cars.iter().map(|car| (car.clone(), None)).collect(),
         blocked: plan.blocked.clone(),
-        test: plan.options.test.clone(),
+        test: plan.options.test.as_ref().map(TestCommand::shown),
         runs: Vec::new(),
         ended: Vec::new(),
         abandoned: Vec::new(),

@@ -20,6 +20,7 @@ pub use train::plan;
 use crate::error::Error;
 use crate::ops::base::Tip;
 use crate::ops::order::{Blocked, Reason};
+use crate::ops::testing::TestCommand;
 use crate::session::{Name, ObjectId, OperationId};
 use crate::store::snapshot::BaseNow;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub struct Options {
     /// One commit for each session instead of a merge.
     pub squash: bool,
     /// The command that has to succeed.
-    pub test: Option<String>,
+    pub test: Option<TestCommand>,
     /// The sessions end once the base has them.
     pub cleanup: bool,
     /// Leave readiness out.

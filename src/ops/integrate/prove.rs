@@ -1,12 +1,17 @@
 //! Tests over a sequence: all of it first; where that fails, which one it began with.
 
 use super::scratch::Bench;
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::git::Repo;
-use crate::session::ObjectId;
+use crate::ops::testing::{self, Interrupt, TestCommand};
+use crate::session::verdict::Verdict;
+use crate::session::{ObjectId, Timestamp};
+use crate::store::Writer;
+use crate::store::notes::{self, Notes};
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One run of the test command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +52,14 @@ pub(super) enum Proof {
 /// The command, where it runs, and what is known by now.
 pub(super) struct Prover<'a> {
     repo: &'a Repo,
+    writer: &'a Writer,
     bench: Bench<'a>,
-    command: &'a str,
-    log: PathBuf,
-    known: HashMap<ObjectId, bool>,
+    command: &'a TestCommand,
+    interrupt: &'a Interrupt,
+    /// What notes say of trees.
+    noted: HashMap<ObjectId, bool>,
+    /// What was found out here.
+    settled: HashMap<ObjectId, bool>,
     pub(super) runs: Vec<Run>,
     tell: &'a dyn Fn(&str),
 }
@@ -58,18 +67,27 @@ pub(super) struct Prover<'a> {
 impl<'a> Prover<'a> {
     pub(super) fn new(
         repo: &'a Repo,
-        operation: &str,
-        command: &'a str,
-        known: HashMap<ObjectId, bool>,
+        writer: &'a Writer,
+        command: &'a TestCommand,
+        interrupt: &'a Interrupt,
         tell: &'a dyn Fn(&str),
-    ) -> Prover<'a> {
-        let log = repo.common_dir().join("session-integrate.log");
-        Prover { repo, bench: Bench::new(repo, operation), command, log, known, runs: Vec::new(), tell }
+    ) -> Result<Prover<'a>> {
+        let shown = command.shown();
+        let mut noted = HashMap::new();
+        for (tree, verdicts) in Notes::read(repo)?.all(repo)? {
+            let verdict = verdicts.iter().find(|verdict| verdict.command == shown);
+            noted.extend(verdict.map(|verdict| (tree, verdict.is_passed())));
+        }
+        let bench = Bench::new(repo, writer.operation.as_str());
+        let prover =
+            Prover { repo, writer, bench, command, interrupt, noted, settled: HashMap::new(), runs: Vec::new(), tell };
+        let _ = std::fs::remove_file(prover.log());
+        Ok(prover)
     }
 
-    /// Where the output is.
-    pub(super) fn log(&self) -> &Path {
-        &self.log
+    /// Where the output of all runs is.
+    pub(super) fn log(&self) -> PathBuf {
+        self.repo.common_dir().join("session-integrate.log")
     }
 
     /// Of the base, then each state after it.
@@ -96,11 +114,15 @@ impl<'a> Prover<'a> {
 
     /// A failure counts only if it fails again.
     fn passes(&mut self, stop: &Stop) -> Result<bool> {
-        if let Some(known) = self.known.get(&stop.tree) {
-            return Ok(*known);
+        if let Some(settled) = self.settled.get(&stop.tree) {
+            return Ok(*settled);
         }
-        let passed = self.run(stop, false)? || self.run(stop, true)?;
-        self.known.insert(stop.tree, passed);
+        let passed = match self.noted.get(&stop.tree) {
+            Some(true) => true,
+            Some(false) => self.run(stop, true)?,
+            None => self.run(stop, false)? || self.run(stop, true)?,
+        };
+        self.settled.insert(stop.tree, passed);
         Ok(passed)
     }
 
@@ -108,15 +130,50 @@ impl<'a> Prover<'a> {
         let with = stop.after.as_ref().map_or_else(|| "the base".to_owned(), |name| format!("all up to '{name}'"));
         (self.tell)(&format!("Testing {with}{}.", if is_retry { " once more" } else { "" }));
         self.bench.check_out(stop.commit)?;
-        let failed = |error| Error::refused(format!("'{}' could not be written.", self.log.display())).because(error);
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed)?;
-        let heading = format!("$ {}    # {with}, {}\n", self.command, stop.commit);
-        std::io::Write::write_all(&mut file, heading.as_bytes()).map_err(failed)?;
-        let begin = Instant::now();
-        let code = self.repo.shell_in(self.bench.path(), self.command).run_into(&file)?;
-        let (took, passed) = (begin.elapsed(), code == Some(0));
+        let printed = self.repo.common_dir().join(format!("session-{}.out", self.writer.operation));
+        let run = testing::Run {
+            directory: self.bench.path(),
+            command: self.command,
+            env: &[],
+            log: &printed,
+            timeout: None,
+            interrupt: self.interrupt,
+        };
+        let outcome = testing::run_in(self.repo, run);
+        let kept = self.keep(&format!("# {with}, {}\n", stop.commit), &printed);
+        let _ = std::fs::remove_file(&printed);
+        let outcome = outcome?;
+        kept?;
+        let passed = outcome.is_passed();
         let Stop { commit, tree, after } = stop.clone();
-        self.runs.push(Run { commit, tree, after, passed, took, is_retry });
+        let session = after.clone().unwrap_or_else(|| "the base".to_owned());
+        self.runs.push(Run { commit, tree, after, passed, took: outcome.duration, is_retry });
+        let Some(exit) = outcome.verdict() else {
+            let shown = self.command.shown();
+            return Err(Error::refused(format!("`{shown}` says nothing: {}.", testing::ending_shown(outcome.ending)))
+                .hint("Nothing has moved."));
+        };
+        if passed || is_retry {
+            let verdict = Verdict {
+                exit,
+                command: self.command.shown(),
+                duration: outcome.milliseconds(),
+                time: Timestamp(self.writer.identity.seconds()),
+                session,
+            };
+            notes::add(self.repo, self.writer, &[(tree, verdict)])?;
+        }
         Ok(passed)
+    }
+
+    /// Adds what a run has printed to the log.
+    fn keep(&self, heading: &str, printed: &Path) -> Result<()> {
+        let log = self.log();
+        let append = || -> std::io::Result<()> {
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
+            file.write_all(heading.as_bytes())?;
+            std::io::copy(&mut std::fs::File::open(printed)?, &mut file).map(drop)
+        };
+        append().or_refuse(|| format!("'{}' could not be written.", log.display()))
     }
 }
