@@ -46,6 +46,7 @@ mod sync;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;
+mod sync_unwritable;
 mod trust;
 mod undo;
 mod ways_to_end;

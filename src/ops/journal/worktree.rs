@@ -86,7 +86,8 @@ impl<'a> Follow<'a> {
     ) -> Result<Option<Follow<'a>>> {
         let Some(changes) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
         let stage = stage_of(&worktree.git_dir, names.1);
-        std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()))?;
+        let made = std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()));
+        made.map_err(unwritable)?;
         let follow = Follow::with(repo, worktree, names, route, changes)?;
         match follow.put_ready() {
             Ok(()) => Ok(Some(follow)),
@@ -101,9 +102,11 @@ impl<'a> Follow<'a> {
         for (n, change) in self.changes.iter().enumerate() {
             let Some(new) = change.new.filter(|_| change.old != change.new) else { continue };
             let failed = || format!("'{}' could not be written.", self.file(n, "").display());
-            self.place.stage(&n.to_string(), new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
+            let blob = self.repo.blob_shared(new.id)?;
+            self.place.stage(&n.to_string(), new.kind, &blob).or_refuse(failed).map_err(unwritable)?;
         }
-        self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.")
+        let staged = self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.");
+        staged.map_err(unwritable)
     }
 
     /// Does it, up to the index in place. `commit` is the ref transaction. [`Follow::look_back`] comes after it, and other
@@ -536,6 +539,11 @@ pub(super) fn recover(
         Some(is_ours) => follow.put_away().map(|holds| holds && is_ours),
         None => Ok(false),
     }
+}
+
+/// What git would not get written either, and it would find that out half way.
+fn unwritable(error: Error) -> Error {
+    error.met(Hurdle::Unwritable).hint("Nothing was changed; make room on the disk and run it again.")
 }
 
 /// Whether a file has not been written to in between. Its ctime tells nothing: a rename changes that.
