@@ -1,4 +1,4 @@
-//! `sync` where the disk takes no more: all is as it was.
+//! `sync` where the disk takes no more, and after a death that left locks behind: before or after, and at once.
 #![cfg(unix)]
 
 use crate::support::{Run, Sandbox};
@@ -59,4 +59,29 @@ fn a_full_disk_that_git_finds_half_way_leaves_the_worktree_as_it_was() {
     session(&r, "one");
     large_base(&r);
     stays_and_moves_when_there_is_room(&r);
+}
+
+#[test]
+fn a_lock_of_a_dead_command_goes_at_once_and_no_other() {
+    let r = repo();
+    session(&r, "one");
+    let operation = "0123456789abcdef0123456789abcdef";
+    let message = format!("[one] set: goal\n\nSession-Operation: {operation}");
+    let value = r.git_args(["commit-tree", "-m", &message, "HEAD^{tree}"]).ok().text();
+    let (lock, hold) = (".git/refs/sessions/one.lock", format!(".git/session-{operation}.lock"));
+    // Nothing proves that whoever took it is dead.
+    r.file(lock, &value).git("session set one --goal first").code(4);
+    assert!(r.has(lock));
+    // Somebody is at work.
+    let held = std::fs::File::create(r.path(&hold)).expect("a hold");
+    held.lock().expect("nobody has it");
+    r.git("session set one --goal second").code(4);
+    assert!(r.has(lock));
+    drop(held);
+    r.git("session set one --goal third").ok();
+    assert!(!r.has(lock));
+    // One without a value may be that of a command that has only begun.
+    r.file(lock, "").git("session set one --goal fourth").code(4);
+    r.remove(lock);
+    is_sound(&r);
 }
