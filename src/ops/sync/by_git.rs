@@ -104,6 +104,13 @@ impl Worker<'_> {
         from: ObjectId,
         onto: ObjectId,
     ) -> Result<()> {
+        if self.options.merge && !planned.dirty.is_empty() {
+            let place = super::look::quoted(&worktree.path);
+            return Err(Error::refused(format!(
+                "no merge was begun, since uncommitted changes would be among what it writes: `git -C {place} commit --all` \
+                 first"
+            )));
+        }
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = self.repo.git_in(&worktree.path);
