@@ -8,6 +8,7 @@ pub mod base;
 pub mod create;
 pub mod end;
 pub mod relocate;
+pub mod resolving;
 pub mod restore;
 pub mod sync;
 mod worktree;
@@ -181,6 +182,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
             mend(ctx, writer, &dead, &mine)?;
         }
     }
+    resolving::note_all(ctx, writer);
     Ok(())
 }
 
