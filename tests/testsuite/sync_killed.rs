@@ -61,7 +61,11 @@ fn killed_at_any_moment_each_session_is_before_or_after() {
             assert!(record.contains(&format!("fork = \"{fork}\"")), "{name}: {is_after} {record}");
         }
         is_sound(&r);
-        patiently(&r, &["sync"]).ok();
+        let stays = |row: &Value| !["rebased", "up-to-date"].iter().any(|word| row["outcome"] == *word);
+        if let Some(row) = rows(&patiently(&r, &["sync", "--json"])).into_iter().find(stays) {
+            let locks = r.run("sh", ["-c", "find .git -name '*.lock*' -printf '%p %s\\n' -exec cat {} +"]);
+            panic!("round {n}: {row}\n{}", locks.text());
+        }
     }
     assert!(done + undone > 0);
 }
