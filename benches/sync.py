@@ -2,12 +2,18 @@
 """Puts real topic branches onto a newer base, by `git session sync` and by `git rebase`, in one run.
 
     benches/sync.py --repo CLONE --at DIRECTORY [--count 10 50] [--topics 200] [--runs 3] [speed] [agreement]
+    benches/sync.py --at DIRECTORY [--count 10 50 100 200] [--files 500] [--runs 3] growth
 
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the
 second parents of the merges after that. `speed` moves COUNT checked-out topics and prints wall and CPU (user and system of all
 descendants, medians) as ratios to a loop of `git rebase || git rebase --abort`, the files that were touched beside the
 paths that differ, and what a dry run takes. `agreement` compares the new commit ids, or that both conflict, for TOPICS
-branches. The committer's date is fixed for both.
+branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
+
+`growth` needs no clone: it makes a repository of `--files` files and COUNT sessions with worktrees, each with two commits
+and the last COUNT/5 with something uncommitted, moves the base, and prints for each COUNT wall time and CPU of `git
+session sync --autostash`, both for each session too, the most anonymous memory of the process, and the files that were
+touched beside the paths that differ.
 """
 
 import argparse
@@ -44,11 +50,11 @@ def timed(action):
     return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, answer
 
 
-def topics(repo, wanted, back):
+def topics(repo, wanted, back, until=0):
     """The base, and `wanted` branches of 1 to 10 commits without merges: name and tip."""
     base = git("rev-parse", f"HEAD~{back}", cwd=repo)
     found = {}
-    for line in git("log", "--first-parent", "--merges", "--format=%P", f"{base}..HEAD", cwd=repo).splitlines():
+    for line in git("log", "--first-parent", "--merges", "--format=%P", f"{base}..HEAD~{until}", cwd=repo).splitlines():
         parents = line.split()
         if len(parents) != 2:
             continue
@@ -144,7 +150,24 @@ def speed(args, count):
 
 
 def agreement(args):
-    base, found = topics(args.repo, args.topics, args.back)
+    same, conflicts, wrong, asked, bases = 0, 0, [], set(), 0
+    while len(asked) < args.topics:
+        back, until = args.back * (bases + 1), args.back * bases
+        if git("rev-parse", "-q", "--verify", f"HEAD~{back}", cwd=args.repo, check=False):
+            break
+        base, found = topics(args.repo, args.topics - len(asked), back, until)
+        found = {name: tip for name, tip in found.items() if tip not in asked}
+        asked.update(found.values())
+        bases += 1
+        of_base = agreement_on(args, base, found) if found else (0, 0, [])
+        same, conflicts, wrong = same + of_base[0], conflicts + of_base[1], wrong + of_base[2]
+    print(f"\nagreement with git rebase, {len(asked)} topics on {bases} bases: {same} with the same commit ids, "
+          f"{conflicts} conflicts at the same commit and paths, {len(wrong)} otherwise")
+    for row in wrong:
+        print("  ", *row)
+
+
+def agreement_on(args, base, found):
     place = os.path.join(args.at, "sync-agreement")
     clone(args.repo, place, base)
     for name, tip in found.items():
@@ -172,26 +195,108 @@ def agreement(args):
             same += 1
         else:
             wrong.append((name, rows[name]["outcome"], rows[name].get("reason")))
-    print(f"\nagreement with git rebase, {len(found)} topics: {same} with the same commit ids, "
-          f"{conflicts} conflicts at the same commit and paths, {len(wrong)} otherwise")
-    for row in wrong:
-        print("  ", *row)
+    return same, conflicts, wrong
+
+
+def with_memory(*command, cwd):
+    """What it prints, and the most anonymous memory, in MB, that a look each millisecond found it to have."""
+    with open(os.path.join(cwd, ".answer"), "w+") as answer:
+        running = subprocess.Popen(command, cwd=cwd, env=ENV, stdout=answer, stderr=subprocess.DEVNULL)
+        most = 0
+        while running.poll() is None:
+            try:
+                with open(f"/proc/{running.pid}/status") as status:
+                    for line in status:
+                        if line.startswith("RssAnon:"):
+                            most = max(most, int(line.split()[1]))
+            except OSError:
+                pass
+            time.sleep(0.001)
+        answer.seek(0)
+        return answer.read(), most / 1024
+
+
+def growth(args, count):
+    place = os.path.join(args.at, "sync-growth")
+    trees = place + "-trees"
+    for old in (place, trees):
+        shutil.rmtree(old, ignore_errors=True)
+    os.makedirs(place)
+    git("init", "-q", "-b", "trunk", cwd=place)
+    for key, value in {"gc.auto": "0", "maintenance.auto": "false", "session.base": "trunk"}.items():
+        git("config", key, value, cwd=place)
+
+    def path_of(n):
+        return f"d{n % 20}/f{n}.txt"
+
+    def write(tree, path, line, text):
+        lines = [f"line {n} of {path}\n" for n in range(40)]
+        if line is not None:
+            lines[line] = text + "\n"
+        os.makedirs(os.path.dirname(os.path.join(tree, path)), exist_ok=True)
+        with open(os.path.join(tree, path), "w") as file:
+            file.writelines(lines)
+
+    for n in range(args.files):
+        write(place, path_of(n), None, "")
+    git("add", "--all", cwd=place)
+    git("commit", "-q", "-m", "files", cwd=place)
+    names = [f"s{n:03}" for n in range(count)]
+    for n, name in enumerate(names):
+        tree = os.path.join(trees, name)
+        git("worktree", "add", "-q", "-b", name, tree, "trunk", cwd=place)
+        for k in range(2):
+            write(tree, path_of((7 * n + k) % args.files), 30, f"{name} {k}")
+            git("commit", "-q", "-a", "-m", f"{name} {k}", cwd=tree)
+        if n >= count - count // 5:
+            write(tree, path_of((7 * n + 3) % args.files), 35, f"uncommitted in {name}")
+    git("session", "adopt", *names, cwd=place)
+    rows = []
+    for number in range(args.runs):
+        changed = range(number, args.files, 5)
+        for n in changed:
+            write(place, path_of(n), 5, f"round {number}")
+        git("commit", "-q", "-a", "-m", f"round {number}", cwd=place)
+        time.sleep(1.5)
+        for name in names:
+            git("status", "--porcelain", cwd=os.path.join(trees, name))
+        olds = {name: git("rev-parse", name, cwd=place) for name in names}
+        before = mtimes([trees])
+        wall, cpu, (answer, memory) = timed(lambda: with_memory("git-session", "sync", "--autostash", "--json", cwd=place))
+        after = mtimes([trees])
+        touched = sum(1 for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+        differing = sum(len(git("diff", "--name-only", "--no-renames", olds[name], name, cwd=place).splitlines())
+                        for name in names)
+        outcomes = [row["outcome"] for row in json.loads(answer)["sessions"]]
+        if set(outcomes) != {"rebased"}:
+            sys.exit(f"not all were rebased: {outcomes}")
+        rows.append((wall, cpu, memory, touched, differing))
+    wall, cpu = (statistics.median(row[i] for row in rows) for i in (0, 1))
+    print(f"growth {count:4}: wall {wall * 1000:8.1f} ms ({wall * 1000 / count:5.1f} each)  cpu {cpu * 1000:8.1f} ms "
+          f"({cpu * 1000 / count:5.1f} each)  anonymous memory {max(row[2] for row in rows):6.1f} MB  "
+          f"files touched {rows[-1][3]}, paths that differ {rows[-1][4]}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", required=True)
+    parser.add_argument("--repo")
     parser.add_argument("--at", required=True)
-    parser.add_argument("--count", type=int, nargs="*", default=[10, 50])
+    parser.add_argument("--count", type=int, nargs="*", help="10 50, of `growth` 10 50 100 200")
+    parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--topics", type=int, default=200)
     parser.add_argument("--back", type=int, default=245, help="first-parent commits between base and tip")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("what", nargs="*", default=["speed", "agreement"])
     args = parser.parse_args()
-    args.repo, args.at = os.path.abspath(args.repo), os.path.abspath(args.at)
+    if not args.repo and set(args.what) != {"growth"}:
+        parser.error("`speed` and `agreement` need --repo")
+    args.repo, args.at = os.path.abspath(args.repo or "."), os.path.abspath(args.at)
     if "speed" in args.what:
-        for count in args.count:
+        for count in args.count or [10, 50]:
             speed(args, count)
+    if "growth" in args.what:
+        for count in args.count or [10, 50, 100, 200]:
+            growth(args, count)
     if "agreement" in args.what:
         agreement(args)
 

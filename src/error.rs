@@ -38,6 +38,8 @@ pub enum Hurdle {
     Untracked,
     /// A file has changes that git was told to overlook: its path.
     Overlooked(String),
+    /// Something could not be written: the disk is full, or not ours to write on.
+    Unwritable,
 }
 
 /// How the process ends. See "Exit status" in `git-session(1)`.

@@ -98,6 +98,17 @@ impl Repo {
         Ok(Identity { signature })
     }
 
+    /// A draft of a commit by the user, with the author that `git commit` would name.
+    ///
+    /// # Errors
+    /// Refused, if git knows no author.
+    pub fn draft_by_user(&self, identity: &Identity, message: String) -> Result<CommitDraft> {
+        let unclear = || "The author cannot be understood.";
+        let author = self.inner.author().ok_or_else(|| Error::refused("git knows no author."))?.or_refuse(unclear)?;
+        let author = author.to_owned().or_refuse(unclear)?;
+        Ok(CommitDraft { author, committer: identity.signature.clone(), message })
+    }
+
     /// A draft of a commit by the program itself: a fixed author, the user as committer.
     pub fn draft_by_us(&self, identity: &Identity, message: String) -> CommitDraft {
         CommitDraft {

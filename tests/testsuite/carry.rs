@@ -98,9 +98,9 @@ fn some_edit(s: &Sandbox, dice: &mut Dice, tag: &str) {
 
 /// What `git stash`, `git rebase` and `git stash apply` make of it, and what git says; none where it stops. What is staged
 /// git carries as a patch, which fails where a merge does not: then it is what `git merge-tree` makes of it.
-fn stash_by_git(s: &Sandbox) -> (Option<Seen>, String) {
+fn stash_by_git(s: &Sandbox, by_git: &str) -> (Option<Seen>, String) {
     let has_stashed = !s.git("stash").ok().text().contains("No local changes");
-    let rebase = s.git("rebase --quiet main");
+    let rebase = s.git(by_git);
     let mut words = rebase.stderr_text().to_owned();
     if rebase.status() != Some(0) {
         return (None, words);
@@ -137,6 +137,15 @@ fn without(seen: Seen, own: &str) -> (Files, Vec<String>, Vec<String>) {
 
 #[test]
 fn generated_edits_come_out_as_git_stash_makes_them() {
+    generated_edits("", "rebase --quiet main", "rebased");
+}
+
+#[test]
+fn generated_edits_come_out_of_a_merge_as_git_stash_makes_them() {
+    generated_edits(" --merge", "merge --quiet --no-edit main", "merged");
+}
+
+fn generated_edits(more: &str, by_git: &str, outcome: &str) {
     let seeds: u64 = std::env::var("CARRY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let (mut carried, mut stayed) = (0, 0);
     for seed in 1..=seeds {
@@ -162,13 +171,13 @@ fn generated_edits_come_out_as_git_stash_makes_them() {
         r.commit("the base moves");
         let before: Vec<Seen> = names.iter().map(|name| seen(&r.session(name))).collect();
         let tips: Vec<String> = names.iter().map(|name| r.rev(name)).collect();
-        let rows = rows(&r.git("session sync ses-a ses-b ses-c ses-d --autostash --json"));
+        let rows = rows(&r.git(&format!("session sync ses-a ses-b ses-c ses-d --autostash --json{more}")));
         for ((name, before), tip) in names.iter().zip(before).zip(tips) {
             let (s, twin) = (r.session(name), r.session(&format!("{name}-git")));
             let row = row(&rows, name);
-            let (by_git, words) = stash_by_git(&twin);
+            let (by_git, words) = stash_by_git(&twin, by_git);
             let context = || format!("seed {seed}, session {name}: {row}\n{words}");
-            if row["outcome"] == "rebased" {
+            if row["outcome"] == outcome {
                 carried += 1;
                 let by_git = by_git.unwrap_or_else(|| panic!("git says no: {}", context()));
                 let (mine, of_git) =
@@ -187,6 +196,48 @@ fn generated_edits_come_out_as_git_stash_makes_them() {
         is_sound(&r);
     }
     assert!(carried > 0 && stayed > 0, "{carried} carried, {stayed} stayed: the edits are too tame");
+}
+
+#[test]
+fn a_merge_takes_uncommitted_changes_along_or_does_not_come_about() {
+    let r = repo();
+    let one = session(&r, "one");
+    let mine = lines(0, 12).replace("line 2\n", "mine\n");
+    one.file("d0/f0.txt", &mine).git("add d0/f0.txt").ok();
+    one.file("d0/f0.txt", mine.replace("line 5\n", "mine too\n")).file("d2/f2.txt", "elsewhere\n");
+    let collides = session(&r, "collides");
+    collides.file("d0/f0.txt", lines(0, 12).replace("line 11", "mine"));
+    // Its own commits collide, whatever is uncommitted.
+    let conflict = session(&r, "conflict");
+    conflict.file("d0/f0.txt", lines(0, 12).replace("line 11", "mine")).commit("mine");
+    conflict.file("d1/f1.txt", "uncommitted\n");
+    let crosswise = session(&r, "crosswise");
+    crosswise.git("branch side").ok();
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    crosswise.git("merge --quiet --no-edit main").ok();
+    r.git("merge --quiet --no-edit side").ok();
+    r.file("later.txt", "later\n").commit("later");
+    crosswise.file("later-mine.txt", "mine\n").commit("later, mine");
+    crosswise.file("d1/f1.txt", "uncommitted\n");
+    let (before, tip) = (seen(&one), r.rev("one"));
+    r.unchanged_by(|r| {
+        let rows = rows(&r.git("session sync --merge --autostash -n --json"));
+        assert_eq!(row(&rows, "one")["outcome"], "merged");
+        r.git("session sync collides --merge --autostash").code(1).stdout_contains("collide with what the base did");
+        r.git("session sync collides --merge").code(1).stdout_contains("sync collides --merge --autostash");
+        r.git("session sync crosswise --merge --autostash").code(1).stdout_contains("crosswise");
+        r.git("session sync conflict --merge --autostash").code(3).stdout_contains("d0/f0.txt");
+        r.git("session sync conflict --merge --autostash --resolve").code(3).stdout_contains("commit --all");
+    });
+    r.tick().git("session sync one --merge --autostash").ok();
+    assert_eq!((r.rev("one^1"), r.rev("one^2")), (tip.clone(), r.rev("main")));
+    assert_eq!(r.git("log -1 --format=%s one").ok().text(), "Merge branch 'main' into one\n");
+    one.git("status --porcelain").ok().stdout("MM d0/f0.txt\n M d2/f2.txt\n");
+    let merged = mine.replace("line 5\n", "mine too\n").replace("line 11\n", "last line\n");
+    assert_eq!(one.read("d0/f0.txt"), merged);
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((seen(&one), r.rev("one")), (before, tip));
+    is_sound(&r);
 }
 
 #[test]

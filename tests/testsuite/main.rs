@@ -52,6 +52,7 @@ mod sync;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;
+mod sync_unwritable;
 #[cfg(unix)]
 mod test_verb;
 mod trust;

@@ -690,7 +690,7 @@ fn what_helps_is_what_was_asked_for_and_can_be_typed() {
     r.git("session sync one --merge --resolve").code(3).stdout_contains("git merge --continue");
     one.git("merge --abort").ok();
     one.file("d1/f1.txt", "dirty\n");
-    r.git("session sync one --merge").code(1).stdout_contains(" stash\n");
+    r.git("session sync one --merge").code(1).stdout_contains("git session sync one --merge --autostash\n");
     is_sound(&r);
 }
 

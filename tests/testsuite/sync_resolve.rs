@@ -133,3 +133,60 @@ fn what_git_finishes_by_itself_after_all_has_its_record() {
     assert_eq!(r.git("log --format=%s main..one").ok().text().lines().count(), 2);
     is_sound(&r);
 }
+
+/// How often its timeline says so.
+fn told(r: &Sandbox, name: &str, what: &str) -> usize {
+    r.git(&format!("session log {name}")).ok().text().matches(what).count()
+}
+
+#[test]
+fn what_the_user_takes_to_its_end_is_recorded_once() {
+    for (more, verb) in [("", "rebase"), (" --merge", "merge")] {
+        let r = repo();
+        let one = collides(&r, "one");
+        let before = r.rev("one");
+        base_moves(&r);
+        let onto = r.rev("main");
+        r.git(&format!("session sync one --resolve{more}")).code(3);
+        // Nothing is said of what is not done yet.
+        r.tick().git("session set one --goal first").ok();
+        assert_eq!(told(&r, "one", "resolved by hand"), 0);
+        one.file("d0/f0.txt", "resolved\n").git("add d0/f0.txt").ok();
+        one.env("GIT_EDITOR", ":").git(&format!("{verb} --continue")).ok();
+        let tip = r.rev("one");
+        // The base goes on: both are told, one after the other.
+        r.tick().file("later.txt", "later\n").commit("later");
+        r.tick().git(&format!("session sync one{more}")).ok().stderr_contains("'one' was resolved by hand");
+        let log = r.git("session log one").ok().text();
+        assert_eq!(told(&r, "one", "resolved by hand"), 1, "{log}");
+        let event = r.git("log --format=%B refs/sessions/one --grep=resolved").ok().text();
+        for line in [format!("Session-From: {before}"), format!("Session-To: {tip}")] {
+            assert!(event.contains(&line), "{line}: {event}");
+        }
+        let noted = r.git("log --format=%H --grep=resolved refs/sessions/one").ok().text();
+        let record = r.git(&format!("show {}:session.toml", noted.trim())).ok().text();
+        assert!(record.contains(&format!("fork = \"{onto}\"")) && record.contains("last-sync"), "{record}");
+        r.tick().git("session set one --goal second").ok();
+        assert_eq!(told(&r, "one", "resolved by hand"), 1);
+        is_sound(&r);
+    }
+}
+
+#[test]
+fn what_the_user_gives_up_is_not_recorded() {
+    let r = repo();
+    let one = collides(&r, "one");
+    base_moves(&r);
+    let record = r.rev("refs/sessions/one");
+    r.git("session sync one --resolve").code(3);
+    one.git("rebase --abort").ok();
+    assert!(!r.git("session create two").ok().stderr_text().contains("resolved by hand"));
+    assert_eq!(r.rev("refs/sessions/one"), record);
+    // What is rebased by hand later on is not what was begun then.
+    one.file("d0/f0.txt", lines(0, 12)).file("other.txt", "other\n").git("add --all").ok();
+    one.git("commit --quiet --amend -m other").ok();
+    one.git("rebase --quiet main").ok();
+    assert!(!r.git("session create three").ok().stderr_text().contains("resolved by hand"));
+    assert_eq!(r.rev("refs/sessions/one"), record);
+    is_sound(&r);
+}

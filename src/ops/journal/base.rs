@@ -229,7 +229,7 @@ pub fn advance<'a>(
             },
             // What is left would be taken for a move of ours under way.
             Err(error) if worktree::stage_of(&git_dir, operation).exists() => return Err(error),
-            Err(error) if step.carried.is_some() => return Err(error),
+            Err(error) if step.carried.is_some() || error.hurdle() == Some(&Hurdle::Unwritable) => return Err(error),
             // Where ours cannot even begin git says better what is wrong.
             _ => {}
         }
@@ -242,12 +242,18 @@ pub fn advance<'a>(
     }
     refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
     let git = || repo.git_in(&worktree.path);
-    git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok().map_err(
-        |error| match overlooked(&error.one_line()) {
-            Some(path) => error.met(Hurdle::Overlooked(path)),
-            None => error,
-        },
-    )?;
+    if let Err(error) = git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok() {
+        if let Some(path) = overlooked(&error.one_line()) {
+            return Err(error.met(Hurdle::Overlooked(path)));
+        }
+        // It may have stopped half way: a full disk.
+        return Err(match take_files_back(repo, &worktree, old, new) {
+            Ok(()) => error,
+            Err(also) => {
+                error.hint(format!("'{}' could not be put back: {}.", worktree.path.display(), also.one_line()))
+            }
+        });
+    }
     let moved = move_head(repo, &worktree, step, old, new, claim_edit, message);
     if let Err(error) = moved {
         let back = git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok();
@@ -396,8 +402,8 @@ fn remove_dead_lock(worktree: &Worktree) -> Result<()> {
     std::fs::remove_file(&lock).or_refuse(|| format!("'{}' could not be removed.", lock.display()))
 }
 
-/// git died while it wrote the files of `new` over those of `old`: paths that have the new content get the old one,
-/// anything else is somebody's and stays.
+/// git stopped or died while it wrote the files of `new` over those of `old`: paths that have the new content, or its
+/// beginning, or nothing, get the old one; anything else is somebody's and stays.
 fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
     remove_dead_lock(worktree)?;
     let git = || repo.git_in(&worktree.path);
@@ -420,7 +426,15 @@ fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectI
         } else {
             None
         };
-        let is_new = found == after.get(&path).copied();
+        let wanted = after.get(&path).copied();
+        let is_new = found == wanted
+            || wanted.is_some()
+                && match found {
+                    // git deletes the old file before it writes the new one.
+                    None => before.contains_key(&path),
+                    found if found == before.get(&path).copied() => false,
+                    Some(_) => is_begun(repo, &worktree.path, &path, new)?,
+                };
         match before.get(&path) {
             Some(_) if is_new => {
                 restore.extend_from_slice(&path);
@@ -436,4 +450,17 @@ fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectI
         git().args(["checkout-index", "--force", "--index", "-z", "--stdin"]).input(restore).run_ok()?;
     }
     Ok(())
+}
+
+/// Whether a file is the beginning of what git writes there for the commit `new`.
+fn is_begun(repo: &Repo, top: &Path, path: &BString, new: ObjectId) -> Result<bool> {
+    let file = top.join(path_of_bytes(path));
+    if !file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        return Ok(false);
+    }
+    let there = std::fs::read(&file).or_refuse(|| format!("'{}' could not be read.", file.display()))?;
+    let mut object = std::ffi::OsString::from(format!("{new}:"));
+    object.push(path_of_bytes(path));
+    let whole = repo.git_in(top).args(["cat-file", "--filters"]).arg(object).run_ok()?.stdout;
+    Ok(there.len() < whole.len() && whole.starts_with(&there))
 }

@@ -8,18 +8,20 @@ pub mod base;
 pub mod create;
 pub mod end;
 pub mod relocate;
+pub mod resolving;
 pub mod restore;
 pub mod sync;
 mod worktree;
 
 use crate::error::{Error, Result};
 use crate::git::{Edit, Repo};
-use crate::host::witness::{Hold, Liveness};
+use crate::host::witness::{Hold, Liveness, Process};
 use crate::ops::Context;
+use crate::session::{ObjectId, OperationId};
 use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, own, retry};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// What an operation set out to do, as its claim keeps it.
@@ -185,6 +187,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
             mend(ctx, writer, &dead, &mine)?;
         }
     }
+    resolving::note_all(ctx, writer);
     Ok(())
 }
 
@@ -257,8 +260,8 @@ fn mend(ctx: &Context, writer: &Writer, dead: &Pending, mine: &Pending) -> Resul
     Ok(())
 }
 
-/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process. So do holds
-/// that nobody has, and what was scratch of an operation.
+/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process, and so does one
+/// with a value in it that a dead process made. So do holds that nobody has, and what was scratch of an operation.
 fn remove_stale_locks(repo: &Repo) {
     for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -278,11 +281,12 @@ fn remove_stale_locks(repo: &Repo) {
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "lock") && is_old(&meta) {
+            } else if path.extension().is_some_and(|extension| extension == "lock") && is_stale_lock(repo, &path, &meta)
+            {
                 // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
                 let aside = path.with_extension(format!("lock~{}", std::process::id()));
                 if std::fs::rename(&path, &aside).is_ok() {
-                    if aside.metadata().is_ok_and(|meta| is_old(&meta)) {
+                    if aside.metadata().is_ok_and(|meta| is_stale_lock(repo, &aside, &meta)) {
                         let _ = std::fs::remove_file(&aside);
                     } else {
                         let _ = std::fs::rename(&aside, &path);
@@ -291,6 +295,24 @@ fn remove_stale_locks(repo: &Repo) {
             }
         }
     }
+}
+
+/// Whether nobody can be at work under a lock of a ref any more: by its age, or because what it is about to set was made
+/// by an operation whose process is dead, with no child left.
+fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
+    if is_old(meta) {
+        return true;
+    }
+    let Ok(text) = std::fs::read_to_string(lock) else { return false };
+    let value = ObjectId::from_hex(text.trim().as_bytes()).ok().filter(|id| repo.has_object(*id));
+    let Some(commit) = value.and_then(|id| repo.commit(id).ok()) else { return false };
+    let message = String::from_utf8_lossy(&commit.message);
+    let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "));
+    let Some(operation) = operation.and_then(|text| OperationId::parse(text.trim())) else { return false };
+    let hold = hold_path(repo, operation.as_str());
+    // Who ends by himself takes his hold along.
+    let died_at_work = hold.exists() || Process::parse(&message).liveness() == Liveness::Dead;
+    died_at_work && Hold::is_free(&hold)
 }
 
 fn is_old(meta: &std::fs::Metadata) -> bool {

@@ -213,6 +213,7 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &SyncStep)
         if let Some((worktree, verb @ ("rebase" | "merge"))) = stopped
             && !abort(&worktree, verb, false, repo.git_in(&worktree.path))?
         {
+            super::resolving::begin(repo, step)?;
             release(repo, claim)?;
             let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
             return Ok(format!(

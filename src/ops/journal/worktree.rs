@@ -50,9 +50,9 @@ pub(super) struct Follow<'a> {
     place: Place,
     /// What the system said of each old file when the index could vouch for it.
     seen: RefCell<Vec<Option<Stat>>>,
-    /// Whether what came out was found to be the old file, with no writer left: its place in the worktree is gone, so
-    /// that it stays so.
-    is_settled: RefCell<Vec<bool>>,
+    /// What came out and was found to be the old file, with no writer left: its place in the worktree is gone, so that it
+    /// stays so, but for whoever was just opening it. On the way back nothing is settled.
+    settled: RefCell<Vec<Option<Stat>>>,
 }
 
 /// Where an operation has its things.
@@ -73,8 +73,8 @@ impl<'a> Follow<'a> {
         let place = Place::open(&stage).or_refuse(|| format!("'{}' cannot be opened.", stage.display()))?;
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
         let seen = RefCell::new(vec![None; changes.len()]);
-        let is_settled = RefCell::new(vec![false; changes.len()]);
-        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, seen, is_settled })
+        let settled = RefCell::new(vec![None; changes.len()]);
+        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, seen, settled })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -86,7 +86,8 @@ impl<'a> Follow<'a> {
     ) -> Result<Option<Follow<'a>>> {
         let Some(changes) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
         let stage = stage_of(&worktree.git_dir, names.1);
-        std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()))?;
+        let made = std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()));
+        made.map_err(unwritable)?;
         let follow = Follow::with(repo, worktree, names, route, changes)?;
         match follow.put_ready() {
             Ok(()) => Ok(Some(follow)),
@@ -101,9 +102,11 @@ impl<'a> Follow<'a> {
         for (n, change) in self.changes.iter().enumerate() {
             let Some(new) = change.new.filter(|_| change.old != change.new) else { continue };
             let failed = || format!("'{}' could not be written.", self.file(n, "").display());
-            self.place.stage(&n.to_string(), new.kind, &self.repo.blob_shared(new.id)?).or_refuse(failed)?;
+            let blob = self.repo.blob_shared(new.id)?;
+            self.place.stage(&n.to_string(), new.kind, &blob).or_refuse(failed).map_err(unwritable)?;
         }
-        self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.")
+        let staged = self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.");
+        staged.map_err(unwritable)
     }
 
     /// Does it, up to the index in place. `commit` is the ref transaction. [`Follow::look_back`] comes after it, and other
@@ -243,8 +246,8 @@ impl<'a> Follow<'a> {
 
     /// What came out must be the old blob, with no writer left on it.
     fn require_old(&self, n: usize, change: &Change) -> Result<()> {
-        if self.is_old(n, &n.to_string(), change)? {
-            self.is_settled.borrow_mut()[n] = true;
+        if let Some(stat) = self.old_file(n, &n.to_string(), change)? {
+            self.settled.borrow_mut()[n] = Some(stat);
             return Ok(());
         }
         let path = &change.path;
@@ -288,6 +291,7 @@ impl<'a> Follow<'a> {
 
     /// Everything as it was before: the old index, then path by path, only where that index still has the old entry.
     fn go_back(&self) -> Result<()> {
+        self.settled.borrow_mut().fill(None);
         if is_same(&self.index(), &self.stage.join("index.made")) {
             let old = self.stage.join("index.old");
             std::fs::rename(old, self.index()).or_refuse(|| "The old index could not be put back.")?;
@@ -384,16 +388,18 @@ impl<'a> Follow<'a> {
             self.root.take_away(self.trial().as_ref(), &self.stage.join("trial.out"))?;
         }
         let is_whole = is_there(&self.stage.join("staged"));
-        for entry in std::fs::read_dir(&self.stage).or_refuse(failed)? {
-            let name = entry.or_refuse(failed)?.file_name().to_string_lossy().into_owned();
+        // All names before the first goes: not every system lists a directory well that shrinks meanwhile.
+        let entries = std::fs::read_dir(&self.stage).or_refuse(failed)?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        for name in names.collect::<std::io::Result<Vec<String>>>().or_refuse(failed)? {
             if name == "staged" {
                 continue;
             }
             let (number, _) = name.split_once('.').unwrap_or((&name, ""));
             let n = number.parse().unwrap_or(usize::MAX);
-            let is_settled = || name == number && self.is_settled.borrow()[n];
-            if let Some(change) = self.changes.get(n).filter(|_| is_whole && !is_settled())
-                && !self.is_old(n, &name, change)?
+            if let Some(change) = self.changes.get(n).filter(|_| is_whole)
+                && !(name == number && self.is_settled(n)?)
+                && self.old_file(n, &name, change)?.is_none()
                 && !self.is_just(&self.stage.join(&name), change.new)?
             {
                 self.put_beside(&self.stage.join(&name), change)?;
@@ -480,19 +486,27 @@ impl<'a> Follow<'a> {
         Ok(at == Some(self.route.old))
     }
 
-    /// Whether a file of ours is the old one and nobody is writing it. The very file that the index vouched for, of the
+    /// A file of ours, if it is the old one and nobody is writing it. The very file that the index vouched for, of the
     /// same size and time, need not be read.
-    fn is_old(&self, n: usize, name: &str, change: &Change) -> Result<bool> {
-        let file = || self.stage.join(name);
+    fn old_file(&self, n: usize, name: &str, change: &Change) -> Result<Option<Stat>> {
         let seen = self.seen.borrow().get(n).copied().flatten();
-        let now = self.place.lstat(name).or_refuse(|| format!("'{}' could not be looked at.", file().display()))?;
-        let is_same = |seen: Stat, now: Stat| {
-            (seen.dev, seen.ino, seen.mode, seen.size, seen.mtime) == (now.dev, now.ino, now.mode, now.size, now.mtime)
+        let now = self.look_at(name)?;
+        let is_old = if seen.zip(now).is_some_and(|(seen, now)| is_untouched(&seen, &now)) {
+            self.place.has_writer(name) != Some(true)
+        } else {
+            self.is_just(&self.stage.join(name), change.old)?
         };
-        if seen.zip(now).is_some_and(|(seen, now)| is_same(seen, now)) {
-            return Ok(self.place.has_writer(name) != Some(true));
-        }
-        self.is_just(&file(), change.old)
+        Ok(now.filter(|_| is_old))
+    }
+
+    /// Whether what was found to be the old file is as it was then: somebody may have been just opening it.
+    fn is_settled(&self, n: usize) -> Result<bool> {
+        let Some(settled) = self.settled.borrow()[n] else { return Ok(false) };
+        Ok(self.look_at(&n.to_string())?.is_some_and(|now| is_untouched(&settled, &now)))
+    }
+
+    fn look_at(&self, name: &str) -> Result<Option<Stat>> {
+        self.place.lstat(name).or_refuse(|| format!("'{}' could not be looked at.", self.stage.join(name).display()))
     }
 
     fn in_tree(&self, path: &BStr) -> Result<Option<Side>> {
@@ -525,6 +539,16 @@ pub(super) fn recover(
         Some(is_ours) => follow.put_away().map(|holds| holds && is_ours),
         None => Ok(false),
     }
+}
+
+/// What git would not get written either, and it would find that out half way.
+fn unwritable(error: Error) -> Error {
+    error.met(Hurdle::Unwritable).hint("Nothing was changed; make room on the disk and run it again.")
+}
+
+/// Whether a file has not been written to in between. Its ctime tells nothing: a rename changes that.
+fn is_untouched(then: &Stat, now: &Stat) -> bool {
+    (then.dev, then.ino, then.mode, then.size, then.mtime) == (now.dev, now.ino, now.mode, now.size, now.mtime)
 }
 
 fn kind_of(stat: &Stat) -> Option<Kind> {

@@ -5,6 +5,7 @@ use super::{Obstacle, Options, Outcome, Planned, Reason};
 use crate::error::{Error, Result};
 use crate::git::{Repo, Worktree};
 use crate::ops::base::short_name;
+use crate::ops::journal::resolving;
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::ObjectId;
 use crate::store::pending::Pending;
@@ -104,6 +105,13 @@ impl Worker<'_> {
         from: ObjectId,
         onto: ObjectId,
     ) -> Result<()> {
+        if self.options.merge && !planned.dirty.is_empty() {
+            let place = super::look::quoted(&worktree.path);
+            return Err(Error::refused(format!(
+                "no merge was begun, since uncommitted changes would be among what it writes: `git -C {place} commit --all` \
+                 first"
+            )));
+        }
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = self.repo.git_in(&worktree.path);
@@ -127,6 +135,9 @@ impl Worker<'_> {
         let now = self.repo.worktree_at_git_dir(&worktree.git_dir);
         planned.row.is_resolving = now.is_some_and(|now| now.operation().is_some());
         if planned.row.is_resolving {
+            if let Err(error) = resolving::begin(self.repo, &step) {
+                planned.row.notes.push(error.one_line());
+            }
             planned.resolving = Some(step);
         } else {
             let text = output.stderr.lines().next().unwrap_or("no reason was given");

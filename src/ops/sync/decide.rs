@@ -1,5 +1,6 @@
 //! What becomes of one session, those it stands on being decided.
 
+use super::by_git::merge_message;
 use super::collide::collisions;
 use super::plan::{Chain, parting_of, question};
 use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
 use crate::git::index::Route;
-use crate::git::merge::{Merged, Scratch};
+use crate::git::merge::{Merged, Scratch, Verdict};
 use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
 use crate::git::{Repo, Worktree};
 use crate::ops::base::{self, Tip};
@@ -102,7 +103,7 @@ impl Stack<'_> {
                 .hint(format!("`git session set {} --base <branch>` gives it another base.", planned.session.name)));
         }
         if self.options.merge && *own != Own::Behind {
-            return self.merge(replayer.repo(), planned, question, git_must).map(|()| None);
+            return self.merge(replayer, planned, question, git_must).map(|()| None);
         }
         let (own, landed) = match own {
             Own::Behind => (Vec::new(), 0),
@@ -173,7 +174,19 @@ impl Stack<'_> {
                 ));
             }
         }
-        let (before, after) = (repo.commit(question.tip)?.tree, repo.commit(to)?.tree);
+        self.take_along(replayer, planned, (question.tip, to), git_must.or(inexact))
+    }
+
+    /// Looks at what lies in the way of the move, and takes uncommitted changes along.
+    fn take_along(
+        &self,
+        replayer: &mut Replayer,
+        planned: &mut Planned,
+        (old, new): (ObjectId, ObjectId),
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let repo = replayer.repo();
+        let (before, after) = (repo.commit(old)?.tree, repo.commit(new)?.tree);
         let mut overlap = Vec::new();
         if let Some(worktree) = &planned.worktree {
             let touched = repo.changed_between_trees(before, after)?;
@@ -186,13 +199,13 @@ impl Stack<'_> {
             let dirty: HashSet<&BString> = planned.dirty.iter().collect();
             overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
         }
-        if let Some(why) = git_must.or(inexact) {
+        if let Some(why) = git_must {
             return by_git(planned, why);
         }
         if overlap.is_empty() {
             return Ok(());
         }
-        carry::carry(replayer, self.identity, planned, Route { old: question.tip, new: to, carried: None }, &overlap)
+        carry::carry(replayer, self.identity, planned, Route { old, new, carried: None }, &overlap)
     }
 
     /// What cannot be read in a partial clone git fetches on its way; anything else is a failure.
@@ -214,13 +227,9 @@ impl Stack<'_> {
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
         if let Some(worktree) = &planned.worktree {
             let dirty = look::dirty_paths(repo, worktree, head)?;
-            if !dirty.is_empty() && (!self.options.autostash || self.options.merge) {
+            if !dirty.is_empty() && !self.options.autostash {
                 let mut obstacle = look::dirty_obstacle(&dirty);
-                obstacle.remedy = Some(if self.options.merge {
-                    format!("git -C {} stash", look::quoted(&worktree.path))
-                } else {
-                    format!("{} --autostash", self.options.again(&planned.session.name))
-                });
+                obstacle.remedy = Some(format!("{} --autostash", self.options.again(&planned.session.name)));
                 return Ok(Some(obstacle));
             }
             planned.dirty = dirty;
@@ -230,11 +239,12 @@ impl Stack<'_> {
 
     fn merge(
         &self,
-        repo: &Repo,
+        replayer: &mut Replayer,
         planned: &mut Planned,
         question: Question,
         git_must: Option<&'static str>,
     ) -> Result<()> {
+        let repo = replayer.repo();
         if repo.is_ancestor(question.base_tip, question.tip)? {
             return Ok(());
         }
@@ -242,6 +252,9 @@ impl Stack<'_> {
         if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
             return Err(Error::refused("What it stands on moves in the same sync.")
                 .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
+        }
+        if !planned.dirty.is_empty() {
+            return self.merge_with_uncommitted(replayer, planned, question, git_must);
         }
         let scratch = Scratch::new(repo)?;
         match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
@@ -258,6 +271,41 @@ impl Stack<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The merge commit is made in memory, so that what is uncommitted can be merged with what it changes.
+    fn merge_with_uncommitted(
+        &self,
+        replayer: &mut Replayer,
+        planned: &mut Planned,
+        question: Question,
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let Question { base_tip, tip, .. } = question;
+        let repo = replayer.repo();
+        let bases = repo.beyond(base_tip, tip)?.bases;
+        let [base] = bases.as_slice() else {
+            leave_dirty(planned, "It and its base have been merged crosswise, and only git can merge them.".to_owned());
+            return Ok(());
+        };
+        let tree_of = |id: ObjectId| repo.commit(id).map(|commit| commit.tree);
+        let (base, ours, theirs) = (tree_of(*base)?, tree_of(tip)?, tree_of(base_tip)?);
+        let tree = match replayer.merger().merge(tip, base, ours, theirs)? {
+            Verdict::Clean(tree) => tree,
+            Verdict::Conflict(files) => {
+                planned.row.outcome = Outcome::Conflict;
+                planned.row.collisions =
+                    files.into_iter().map(|stages| super::Collision::of_path(stages.path)).collect();
+                return Ok(());
+            }
+        };
+        let repo = replayer.repo();
+        let draft = repo.draft_by_user(self.identity, merge_message(planned))?;
+        let to = repo.write_commit(&draft, tree, &[tip, base_tip])?;
+        planned.row.outcome = Outcome::Merged;
+        planned.row.to = Some(to);
+        planned.action = Action::Move { to, rewritten: Vec::new() };
+        self.take_along(replayer, planned, (tip, to), git_must)
     }
 
     /// The own commits without what the base has already.

@@ -338,7 +338,7 @@ fn give_up(planned: &mut Planned, error: &Error) {
         (Some(Hurdle::Untracked), _) => Reason::Untracked,
         (Some(Hurdle::Changed), _) => Reason::Changed,
         (None, _) if error.is_contended() => Reason::Changed,
-        (None, _) => {
+        (None | Some(Hurdle::Unwritable), _) => {
             planned.row.outcome = Outcome::Failed;
             let remedy = error.hints().first().cloned();
             planned.row.obstacle = Some(Obstacle { reason: None, sentence, remedy });

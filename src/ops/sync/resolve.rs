@@ -2,10 +2,10 @@
 
 use super::{Outcome, Row, SyncPlan, Synced};
 use crate::error::{Error, Result};
-use crate::git::{Repo, Worktree};
+use crate::git::Repo;
 use crate::host::process::Command;
 use crate::ops::agent::{Agent, Filling};
-use crate::ops::journal::{self, sync as steps, sync::SyncStep};
+use crate::ops::journal::{resolving, sync::SyncStep};
 use crate::ops::{Context, Snapshot};
 use crate::session::{Name, ObjectId};
 use crate::store::Writer;
@@ -35,8 +35,6 @@ pub struct Resolving {
     /// The session.
     pub name: Name,
     step: SyncStep,
-    worktree: Worktree,
-    onto_name: String,
     agent: String,
     command: Command,
 }
@@ -63,8 +61,8 @@ pub fn hand_over(ctx: &Context, snapshot: &Snapshot, done: &Synced, agent: &Agen
     let _ = write!(brief, "\n{prompt}");
     let filling = Filling { prompt: &prompt, brief: &brief, id: &step.id };
     let command = agent.command(&ctx.repo, &worktree.path, &filling)?;
-    let (onto_name, agent) = (row.onto_name.clone(), agent.name.clone());
-    Ok(Some(Resolving { name, step: step.clone(), worktree, onto_name, agent, command }))
+    let agent = agent.name.clone();
+    Ok(Some(Resolving { name, step: step.clone(), agent, command }))
 }
 
 /// What collides, where, what the other side did, and how to go on.
@@ -148,22 +146,6 @@ impl Resolving {
 ///
 /// # Errors
 /// Refused or contended.
-pub fn conclude(ctx: &Context, resolving: &Resolving, writer: &Writer) -> Result<Option<ObjectId>> {
-    let (repo, step) = (&ctx.repo, &resolving.step);
-    let parse = |id: &str| ObjectId::from_hex(id.as_bytes()).ok();
-    let now = repo.worktree_at_git_dir(&resolving.worktree.git_dir);
-    let is_over = now.is_some_and(|now| now.operation().is_none());
-    let (Some(tip), Some(onto)) = (repo.ref_id(&step.unit.branch)?, parse(&step.onto)) else { return Ok(None) };
-    if !is_over || step.unit.old.as_deref().and_then(parse) == Some(tip) || !repo.is_ancestor(onto, tip)? {
-        return Ok(None);
-    }
-    let _held = journal::hold(repo, writer)?;
-    let ahead = repo.ahead_behind_of(&tip.to_string(), onto)?.map_or(0, |found| found.ahead);
-    let commits = format!("{ahead} commit{}", if ahead == 1 { "" } else { "s" });
-    let what =
-        format!("onto {} at {}, {commits}, resolved by {}", resolving.onto_name, repo.short(onto), resolving.agent);
-    let step = SyncStep { what, ..step.clone() };
-    let claim = steps::claim(repo, writer, &step, vec![tip, onto])?;
-    steps::conclude(repo, writer, &claim, &step, tip)?;
-    Ok(Some(tip))
+pub fn conclude(ctx: &Context, agents: &Resolving, writer: &Writer) -> Result<Option<ObjectId>> {
+    resolving::conclude(&ctx.repo, writer, &agents.step, &agents.agent)
 }

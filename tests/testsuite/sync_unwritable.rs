@@ -1,0 +1,87 @@
+//! `sync` where the disk takes no more, and after a death that left locks behind: before or after, and at once.
+#![cfg(unix)]
+
+use crate::support::{Run, Sandbox};
+use crate::sync::{is_sound, repo, row, rows, session};
+
+/// A run in which no file may become larger than 32 KiB, as on a disk that is full.
+fn cramped(r: &Sandbox) -> Run {
+    r.run("sh", ["-c", "trap '' XFSZ; ulimit -f 64; exec git-session sync --json"])
+}
+
+/// The base gets a file that is too large for that, among others.
+fn large_base(r: &Sandbox) {
+    r.file("a.txt", "new a\n").file("large.txt", "a line of a large file\n".repeat(20_000)).file("z.txt", "new z\n");
+    r.file("made.txt", "made\n").commit("large");
+}
+
+fn stays_and_moves_when_there_is_room(r: &Sandbox) {
+    let one = r.session("one");
+    let before = (r.rev("one"), r.rev("refs/sessions/one"), one.git("ls-files --stage").ok().text());
+    let run = cramped(r);
+    let rows = rows(&run);
+    let answer = row(&rows, "one");
+    assert_eq!(answer["outcome"], "failed", "{answer} {}", run.stderr_text());
+    assert_eq!((r.rev("one"), r.rev("refs/sessions/one"), one.git("ls-files --stage").ok().text()), before);
+    one.git("status --porcelain --untracked-files=all").ok().stdout("");
+    assert_eq!(
+        (one.read("a.txt"), one.read("large.txt"), one.read("z.txt")),
+        ("a\n".into(), "small\n".into(), "z\n".into())
+    );
+    r.run("sh", ["-c", "find .git -name 'session-*' -o -name '*.lock'"]).ok().stdout("");
+    assert!(!r.refs().iter().any(|name| name.contains("@pending")));
+    r.git("session sync one").ok();
+    assert_eq!(one.read("z.txt"), "new z\n");
+    one.git("status --porcelain").ok().stdout("");
+    is_sound(r);
+}
+
+fn small_base() -> Sandbox {
+    let r = repo();
+    r.file("a.txt", "a\n").file("large.txt", "small\n").file("z.txt", "z\n").commit("small");
+    r
+}
+
+#[test]
+fn a_full_disk_leaves_the_worktree_as_it_was() {
+    let r = small_base();
+    session(&r, "one");
+    large_base(&r);
+    stays_and_moves_when_there_is_room(&r);
+}
+
+#[test]
+fn a_full_disk_that_git_finds_half_way_leaves_the_worktree_as_it_was() {
+    let r = small_base();
+    r.config("filter.same.clean", "cat");
+    r.config("filter.same.smudge", "cat");
+    r.file(".gitattributes", "*.txt filter=same\n").commit("a filter");
+    session(&r, "one");
+    large_base(&r);
+    stays_and_moves_when_there_is_room(&r);
+}
+
+#[test]
+fn a_lock_of_a_dead_command_goes_at_once_and_no_other() {
+    let r = repo();
+    session(&r, "one");
+    let operation = "0123456789abcdef0123456789abcdef";
+    let message = format!("[one] set: goal\n\nSession-Operation: {operation}");
+    let value = r.git_args(["commit-tree", "-m", &message, "HEAD^{tree}"]).ok().text();
+    let (lock, hold) = (".git/refs/sessions/one.lock", format!(".git/session-{operation}.lock"));
+    // Nothing proves that whoever took it is dead.
+    r.file(lock, &value).git("session set one --goal first").code(4);
+    assert!(r.has(lock));
+    // Somebody is at work.
+    let held = std::fs::File::create(r.path(&hold)).expect("a hold");
+    held.lock().expect("nobody has it");
+    r.git("session set one --goal second").code(4);
+    assert!(r.has(lock));
+    drop(held);
+    r.git("session set one --goal third").ok();
+    assert!(!r.has(lock));
+    // One without a value may be that of a command that has only begun.
+    r.file(lock, "").git("session set one --goal fourth").code(4);
+    r.remove(lock);
+    is_sound(&r);
+}
