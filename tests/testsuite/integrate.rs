@@ -95,6 +95,21 @@ fn the_hooks_of_a_merge_run_and_may_refuse() {
 }
 
 #[test]
+fn a_session_that_has_not_begun_is_neither_merged_nor_ended() {
+    let r = Sandbox::new();
+    three(&r);
+    session(&r, "fresh", "");
+    r.file("meanwhile.txt", "x\n").commit("meanwhile");
+    r.session("fresh").git("merge -q --ff-only main").ok();
+    session(&r, "waits", "--depends-on fresh").file("w", "x\n").commit("waits");
+    let answer = integrate(&r, "--into main --yes --cleanup");
+    assert_eq!(merged(&answer), ["one", "two"]);
+    assert_eq!(blocked(&answer), [("fresh", "not-ready"), ("rival", "conflict"), ("waits", "depends-on")]);
+    assert!(r.session("fresh").has("a.txt"));
+    assert!(states(&r).contains(&("fresh".to_owned(), "open".to_owned())));
+}
+
+#[test]
 fn undo_gives_the_base_back_and_what_was_said() {
     let r = Sandbox::new();
     three(&r);

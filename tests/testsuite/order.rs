@@ -223,7 +223,7 @@ fn what_is_not_ready_says_why_and_what_helps() {
     let waits = reasons(&answer, "top").iter().find(|reason| reason["kind"] == "depends-on").expect("it waits");
     assert_eq!(waits["with"][0], "open");
     let all = look(&r, "--all");
-    assert_eq!(names(&all), ["dirty", "open", "top"]);
+    assert_eq!(names(&all), ["open", "dirty", "top"], "the older one first");
     r.config("session.readiness", "clean");
     assert_eq!(names(&look(&r, "")), ["open", "top"]);
     r.config("session.readiness", "nonsense");

@@ -246,7 +246,8 @@ fn say_one(
     trailers: Vec<(String, String)>,
     done: &mut Integrated,
 ) -> Result<()> {
-    if plan.options.cleanup {
+    // What was not merged here is not ended here.
+    if plan.options.cleanup && commit.is_some() {
         done.warnings.extend(end(ctx, writer, name, trailers)?);
         done.ended.push(name.clone());
         return Ok(());

@@ -65,7 +65,7 @@ pub(super) fn plan_without(
     let mut unsaid = Vec::new();
     for blocked in report.blocked.iter().filter(|blocked| blocked.trunk == at && blocked.is_merged) {
         let loaded = snapshot.require(&Name::parse(&blocked.name)?)?;
-        if loaded.record.state != State::Merged || options.cleanup {
+        if loaded.record.state != State::Merged {
             unsaid.push(loaded.name.clone());
         }
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::ops::base::{self, Tip};
 use crate::ops::{Context, scope};
-use crate::session::{Name, ObjectId, State};
+use crate::session::{Name, ObjectId, State, Timestamp};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, done};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,8 @@ pub(super) struct Car {
     pub(super) base: String,
     pub(super) trunk: usize,
     pub(super) tip: Option<ObjectId>,
+    /// Its branch, by full name; none of plain branches.
+    pub(super) branch: Option<String>,
     pub(super) fork: Option<ObjectId>,
     pub(super) priority: i64,
     pub(super) created: Option<String>,
@@ -34,9 +36,14 @@ pub(super) struct Car {
 }
 
 impl Car {
-    /// Whether it has ever had commits of its own.
-    pub(super) fn is_begun(&self) -> bool {
-        self.fork.is_none() || self.tip != self.fork
+    /// Whether it has ever had commits of its own. One that was only taken along to where its base is has none.
+    pub(super) fn is_begun(&self, repo: &Repo) -> Result<bool> {
+        let (Some(branch), Some(_)) = (&self.branch, self.fork) else { return Ok(true) };
+        if self.tip == self.fork {
+            return Ok(false);
+        }
+        let Some(created) = self.created.as_deref().and_then(Timestamp::parse) else { return Ok(true) };
+        Ok(repo.has_worked(branch, created)?.unwrap_or(true))
     }
 }
 
@@ -71,9 +78,11 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
             base: base_now.short().to_owned(),
             trunk: trunks.place(&trunk, tip.as_ref(), &mut all.trunks),
             tip: ctx.repo.ref_id(&loaded.record.branch)?,
+            branch: Some(loaded.record.branch.clone()),
             fork: loaded.record.base.fork(),
             priority: loaded.record.priority.unwrap_or_default().0,
-            created: loaded.record.created.clone(),
+            // The first record says it by its own time.
+            created: Some(loaded.record.created.clone().unwrap_or_else(|| loaded.time.rfc3339())),
             needs: Vec::new(),
             parent: None,
             reasons: Vec::new(),
@@ -271,6 +280,7 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
                 base: short.clone(),
                 trunk: 0,
                 tip: Some(tip),
+                branch: None,
                 fork: None,
                 priority: 0,
                 created: None,

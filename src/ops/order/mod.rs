@@ -234,10 +234,11 @@ fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize, is_squash: boo
     for (at, error) in has_nothing {
         let base = all.trunks[trunk].name.clone();
         let car = &mut all.cars[at];
+        let is_begun = car.is_begun(engine.repo()).unwrap_or(true);
         let name = &car.name;
         let reason = match error {
             Some(error) => Reason::new(Kind::Broken, error, format!("git session doctor {name}")),
-            None if car.is_begun() => {
+            None if is_begun => {
                 car.is_done = true;
                 Reason::new(Kind::NotReady, format!("'{base}' has all of its work"), "git session cleanup")
             }

@@ -154,7 +154,7 @@ fn look_at_tests(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], cars:
                 car.reasons.push(against("it was tested before sync only".into()));
             }
             Tested::BeforeSync(_) => car.remark = Some("tested before sync".into()),
-            Tested::Never if car.is_begun() => {
+            Tested::Never if car.tip != car.fork => {
                 car.reasons.push(against("its tests were never run on its newest commit".into()));
             }
             Tested::Never => {}
