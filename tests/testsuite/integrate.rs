@@ -224,6 +224,26 @@ fn what_has_a_verdict_on_its_tree_is_not_run_again() {
 }
 
 #[test]
+fn a_test_that_changes_what_it_tests_is_not_noted() {
+    let r = Sandbox::new();
+    three(&r);
+    let old = r.rev("main");
+    r.git("session integrate --all --into main --yes --test 'rm -rf \"$PWD\"'")
+        .code(1)
+        .stderr_contains("removed the worktree");
+    assert_eq!(r.rev("main"), old);
+    assert_eq!(r.git("worktree list").ok().text().lines().count(), 4);
+    let test = "'echo x >> a.txt; git commit -qam evil'";
+    r.git(&format!("session integrate --all --into main --yes --test {test}")).ok().stderr_contains("is not noted");
+    assert!(!r.has_rev("refs/notes/sessions"));
+    assert_eq!(r.read("a.txt"), "a\n");
+    session(&r, "ignored", "").file("na", "theirs\n").commit("na");
+    r.file(".git/info/exclude", "na\n").file("na", "precious\n");
+    r.git("session integrate --all --into main --yes").code(1).stderr_contains("Ignored files").stderr_contains("'na'");
+    assert_eq!(r.read("na"), "precious\n");
+}
+
+#[test]
 fn where_the_base_fails_by_itself_nothing_moves() {
     let r = Sandbox::new();
     three(&r);

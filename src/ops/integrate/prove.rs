@@ -153,7 +153,16 @@ impl<'a> Prover<'a> {
             return Err(Error::refused(format!("`{shown}` says nothing: {}.", testing::ending_shown(outcome.ending)))
                 .hint("Nothing has moved."));
         };
-        if passed || is_retry {
+        if !self.bench.path().join(".git").exists() {
+            return Err(Error::refused(format!(
+                "`{}` says nothing: it removed the worktree that it ran in.",
+                self.command.shown()
+            ))
+            .hint("Nothing has moved."));
+        }
+        if !self.bench.is_as_checked_out(commit) {
+            (self.tell)("It changed HEAD or tracked files while it ran: what it gave is not noted.");
+        } else if passed || is_retry {
             let verdict = Verdict {
                 exit,
                 command: self.command.shown(),

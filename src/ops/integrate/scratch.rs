@@ -27,9 +27,22 @@ impl<'a> Bench<'a> {
         &self.path
     }
 
+    /// Whether it still is what was checked out: `HEAD`, index and tracked files. Not where it is gone.
+    pub(super) fn is_as_checked_out(&self, commit: ObjectId) -> bool {
+        let git = || self.repo.git_in(&self.path).without_hooks();
+        let is_at = git().args(["rev-parse", "--verify", "--quiet", "HEAD"]).run_ok();
+        let changed = git().args(["status", "--porcelain", "--untracked-files=no"]).run_ok();
+        is_at.is_ok_and(|output| output.text().trim() == commit.to_string())
+            && changed.is_ok_and(|output| output.text().trim().is_empty())
+    }
+
     /// Puts it onto a commit: tracked files as they are there, untracked ones gone, ignored ones kept for the next build.
     pub(super) fn check_out(&mut self, commit: ObjectId) -> Result<()> {
         let (id, place) = (commit.to_string(), self.path.to_string_lossy().into_owned());
+        if self.is_made && !self.path.join(".git").exists() {
+            remove(self.repo, &self.path);
+            self.is_made = false;
+        }
         if !self.is_made {
             let add = ["worktree", "add", "--quiet", "--force", "--detach", &place, &id];
             self.repo.git().without_hooks().args(add).run_ok()?;

@@ -139,6 +139,7 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
         .collect();
     // git overwrites ignored files; they are in no commit, so they stay.
     let is_there = |path: &BString| worktree.path.join(path_of_bytes(path)).symlink_metadata().is_ok();
+    let changed_ones = in_the_way.len();
     for ignored in status::ignored(&worktree.path)? {
         let hit = touched.iter().find(|path| meets(path, &ignored) && (is_there(path) || !ignored.ends_with(b"/")));
         in_the_way.extend(hit.map(|path| String::from_utf8_lossy(path).into_owned()));
@@ -149,6 +150,11 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     let place = worktree.path.display();
     let shown = in_the_way.iter().take(5).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
     let more = if in_the_way.len() > 5 { format!(" and {} more", in_the_way.len() - 5) } else { String::new() };
+    if changed_ones == 0 {
+        return Err(Error::refused(format!("Ignored files in '{place}' are in the way: {shown}{more}."))
+            .met(Hurdle::Untracked)
+            .hint("Move them aside: in no commit they would be lost; `git status --ignored` shows them."));
+    }
     Err(Error::refused(format!("Uncommitted changes in '{place}' are in the way: {shown}{more}."))
         .met(if is_dirty { Hurdle::Dirty } else { Hurdle::Untracked })
         .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
