@@ -244,6 +244,50 @@ fn a_test_that_changes_what_it_tests_is_not_noted() {
 }
 
 #[test]
+fn a_worktree_that_is_not_there_just_now_keeps_its_entry() {
+    let r = Sandbox::new();
+    three(&r);
+    let s = session(&r, "away", "");
+    s.file("staged.txt", "staged only\n").git("add staged.txt").ok();
+    let (place, aside) = (r.session("away").here().to_owned(), r.root().join("unmounted"));
+    std::fs::rename(&place, &aside).expect("can be moved");
+    for test in ["true", "rm -f .git; git -C . rev-parse --git-dir && exit 7; exit 1"] {
+        r.git_args(["session", "integrate", "--all", "--into", "main", "--yes", "--test", test]);
+    }
+    assert!(!std::fs::read_to_string(r.path(".git/session-integrate.log")).expect("a log").contains(".git\n"));
+    std::fs::rename(&aside, &place).expect("can be moved");
+    s.git("status --porcelain").ok().stdout("A  staged.txt\n");
+    r.git("status --porcelain").ok().stdout("");
+    r.git("fsck --strict --no-dangling").ok();
+}
+
+#[test]
+fn the_commands_around_an_end_run_where_sessions_end() {
+    let r = Sandbox::new();
+    three(&r);
+    let told = r.root().join("told");
+    r.config("session.hook.pre-remove", &format!("echo remove >> '{}'", told.display()));
+    r.config("session.hook.pre-finish", &format!("echo finish >> '{}'", told.display()));
+    integrate(&r, "--into main --yes --cleanup");
+    assert_eq!(std::fs::read_to_string(&told).expect("they ran"), "finish\nremove\n".repeat(2));
+    r.config("session.hook.pre-finish", "exit 1");
+    session(&r, "held", "").file("held.txt", "x\n").commit("held");
+    let run = r.git("session integrate --all --into main --yes --cleanup");
+    run.code(1).stderr_contains("'held' went in");
+    assert!(r.has("held.txt") && r.session("held").has("held.txt"));
+}
+
+#[test]
+fn where_signing_fails_it_says_so() {
+    let r = Sandbox::new();
+    three(&r);
+    let old = r.rev("main");
+    r.config("commit.gpgSign", "true").config("gpg.program", "false");
+    r.git("session integrate --all --into main --yes").code(1).stderr_contains("signed").stderr_contains("gpg.program");
+    assert_eq!(r.rev("main"), old);
+}
+
+#[test]
 fn where_the_base_fails_by_itself_nothing_moves() {
     let r = Sandbox::new();
     three(&r);

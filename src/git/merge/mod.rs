@@ -17,7 +17,7 @@ pub use merger::{Merger, Question};
 pub use oracle::{Stages, Verdict};
 pub use train::{Joined, Standing, Trains};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::host::process::Command;
 use crate::session::{BString, ObjectId};
@@ -163,10 +163,18 @@ impl Repo {
         for parent in parents {
             command = command.arg("-p").arg(parent.to_string());
         }
-        if self.switch("commit.gpgSign")?.unwrap_or(false) {
+        let signs = self.switch("commit.gpgSign")?.unwrap_or(false);
+        if signs {
             command = command.arg("-S");
         }
-        let output = command.input(message).run_ok()?;
+        let output = command.input(message).run_ok().map_err(|error| {
+            if !signs {
+                return error;
+            }
+            Error::refused("The commit could not be made and signed.")
+                .because(error.one_line())
+                .hint("`commit.gpgSign` asks for it; `gpg.program` and `user.signingKey` say how.")
+        })?;
         ObjectId::from_hex(output.text().as_bytes()).or_refuse(|| "git made a commit and did not name it.")
     }
 }

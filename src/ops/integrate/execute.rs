@@ -5,12 +5,12 @@ use super::train::{MOVED, plan_without};
 use super::{Car, IntegratePlan, Integrated, scratch};
 use crate::error::{Error, Result};
 use crate::git::hooks::{self, Ran};
-use crate::ops::finish::{self, Mode, Strategy};
+use crate::ops::finish::{self, FinishPlan, Mode, Strategy};
 use crate::ops::journal::base::{self as journal_base, BaseStep};
 use crate::ops::journal::{self, Plan};
 use crate::ops::order::{Kind, Reason};
 use crate::ops::testing::{Interrupt, TestCommand};
-use crate::ops::{Context, base};
+use crate::ops::{Context, base, phase};
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::pending::Pending;
 use crate::store::{Snapshot, Writer, record, retry};
@@ -65,7 +65,7 @@ pub fn execute(
         require_unmoved(ctx, &plan)?;
         if plan.target.old != Some(to) {
             move_target(ctx, writer, &plan, to)?;
-            done.warnings.extend(tell_hook(ctx, snapshot, &plan)?);
+            done.warnings.extend(tell_hook(ctx, snapshot, &plan));
         }
         done.to = Some(to);
     }
@@ -93,9 +93,7 @@ pub fn execute(
 
 /// Ends one that was not taken; what is uncommitted there is kept.
 fn put_aside(ctx: &Context, writer: &Writer, name: &Name) -> Result<Vec<String>> {
-    let snapshot = Snapshot::read(&ctx.repo)?;
-    let plan = finish::plan(ctx, &snapshot, snapshot.require(name)?, Mode::Abandon, false)?;
-    finish::execute(ctx, writer, plan).map(|finished| finished.warnings)
+    end(ctx, writer, name, Mode::Abandon, Vec::new())
 }
 
 /// What would become of it.
@@ -178,16 +176,16 @@ fn require_unmoved(ctx: &Context, plan: &IntegratePlan) -> Result<()> {
 }
 
 /// `post-merge`, where a worktree followed its base.
-fn tell_hook(ctx: &Context, snapshot: &Snapshot, plan: &IntegratePlan) -> Result<Option<String>> {
+fn tell_hook(ctx: &Context, snapshot: &Snapshot, plan: &IntegratePlan) -> Option<String> {
     let followed = |git_dir: &std::path::PathBuf| snapshot.worktrees.iter().find(|tree| tree.git_dir == *git_dir);
-    let Some(worktree) = plan.target.git_dir.as_ref().filter(|_| plan.target.is_base).and_then(followed) else {
-        return Ok(None);
-    };
+    let worktree = plan.target.git_dir.as_ref().filter(|_| plan.target.is_base).and_then(followed)?;
     let flag = if plan.options.squash { "1" } else { "0" };
-    Ok(match hooks::run(&ctx.repo, &worktree.path, "post-merge", &[flag], &[])? {
-        Ran::Code(code) if code != 0 => Some(format!("The hook 'post-merge' ended with {code}.")),
-        _ => None,
-    })
+    match hooks::run(&ctx.repo, &worktree.path, "post-merge", &[flag], &[]) {
+        Ok(Ran::Code(code)) if code != 0 => Some(format!("The hook 'post-merge' ended with {code}.")),
+        Ok(_) => None,
+        // The base has moved by now.
+        Err(error) => Some(format!("The hook 'post-merge' did not run: {}", error.one_line())),
+    }
 }
 
 fn move_target(ctx: &Context, writer: &Writer, plan: &IntegratePlan, to: ObjectId) -> Result<()> {
@@ -248,7 +246,7 @@ fn say_one(
 ) -> Result<()> {
     // What was not merged here is not ended here.
     if plan.options.cleanup && commit.is_some() {
-        done.warnings.extend(end(ctx, writer, name, trailers)?);
+        done.warnings.extend(end(ctx, writer, name, Mode::Merge(Strategy::NoFf), trailers)?);
         done.ended.push(name.clone());
         return Ok(());
     }
@@ -268,13 +266,32 @@ fn say_one(
     appended.map(drop)
 }
 
-fn end(ctx: &Context, writer: &Writer, name: &Name, trailers: Vec<(String, String)>) -> Result<Vec<String>> {
+/// Ends a session, with the commands around that. Returns warnings.
+fn end(
+    ctx: &Context,
+    writer: &Writer,
+    name: &Name,
+    mode: Mode,
+    trailers: Vec<(String, String)>,
+) -> Result<Vec<String>> {
     let snapshot = Snapshot::read(&ctx.repo)?;
     let session = snapshot.require(name)?;
-    let mut plan = finish::plan(ctx, &snapshot, session, Mode::Merge(Strategy::NoFf), false)?;
-    if plan.merge.as_ref().is_some_and(|merge| merge.ready.is_none()) {
-        return Err(Error::contended("it has new commits").hint("Run it again."));
-    }
-    plan.trailers = trailers;
-    finish::execute(ctx, writer, plan).map(|finished| finished.warnings)
+    let plan = || -> Result<FinishPlan> {
+        let mut plan = finish::plan(ctx, &snapshot, session, mode, false)?;
+        if plan.merge.as_ref().is_some_and(|merge| merge.ready.is_none()) {
+            return Err(Error::contended("It has new commits.").hint("Run it again."));
+        }
+        plan.trailers.clone_from(&trailers);
+        Ok(plan)
+    };
+    let planned = plan()?;
+    let goes = planned.survey.worktree.is_some() && planned.here_to.is_none();
+    let gate = phase::gate(ctx, &snapshot, session, true, goes)?;
+    gate.before(&ctx.repo)?;
+    // What ran may have changed what the plan saw.
+    let planned = if gate.runs_before() { plan()? } else { planned };
+    let mut warnings = finish::execute(ctx, writer, planned)?.warnings;
+    warnings.extend(gate.after(&ctx.repo));
+    warnings.extend(gate.warnings);
+    Ok(warnings)
 }

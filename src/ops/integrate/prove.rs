@@ -130,11 +130,12 @@ impl<'a> Prover<'a> {
         let with = stop.after.as_ref().map_or_else(|| "the base".to_owned(), |name| format!("all up to '{name}'"));
         (self.tell)(&format!("Testing {with}{}.", if is_retry { " once more" } else { "" }));
         self.bench.check_out(stop.commit)?;
-        let printed = self.repo.common_dir().join(format!("session-{}.out", self.writer.operation));
+        let printed = self.bench.printed();
+        let env = [self.bench.ceiling()];
         let run = testing::Run {
             directory: self.bench.path(),
             command: self.command,
-            env: &[],
+            env: &env,
             log: &printed,
             timeout: None,
             interrupt: self.interrupt,
@@ -153,7 +154,7 @@ impl<'a> Prover<'a> {
             return Err(Error::refused(format!("`{shown}` says nothing: {}.", testing::ending_shown(outcome.ending)))
                 .hint("Nothing has moved."));
         };
-        if !self.bench.path().join(".git").exists() {
+        if !self.bench.is_there() {
             return Err(Error::refused(format!(
                 "`{}` says nothing: it removed the worktree that it ran in.",
                 self.command.shown()

@@ -3,12 +3,16 @@
 
 use crate::error::{Context as _, Result};
 use crate::git::Repo;
+use crate::host::process::Command;
 use crate::ops::journal;
-use crate::session::ObjectId;
+use crate::session::{ObjectId, OperationId};
 use std::path::{Path, PathBuf};
 
 /// What such a directory is called, before the operation's id.
 const PREFIX: &str = "session-integrate-";
+
+/// And what a run prints, behind it.
+const PRINTED: &str = ".out";
 
 /// The worktree.
 #[derive(Debug)]
@@ -27,19 +31,39 @@ impl<'a> Bench<'a> {
         &self.path
     }
 
-    /// Whether it still is what was checked out: `HEAD`, index and tracked files. Not where it is gone.
+    /// Where a run prints to.
+    pub(super) fn printed(&self) -> PathBuf {
+        self.path.with_extension(&PRINTED[1..])
+    }
+
+    /// For commands that run there: should they take its link away, the repository that it lies in is not to be found in
+    /// its place.
+    pub(super) fn ceiling(&self) -> (&'static str, String) {
+        ("GIT_CEILING_DIRECTORIES", self.repo.common_dir().to_string_lossy().into_owned())
+    }
+
+    fn git(&self) -> Command {
+        let (key, value) = self.ceiling();
+        self.repo.git_in(&self.path).without_hooks().env(key, value)
+    }
+
+    /// Whether it is there, and has its link.
+    pub(super) fn is_there(&self) -> bool {
+        self.path.join(".git").is_file()
+    }
+
+    /// Whether it still is what was checked out: `HEAD`, index and tracked files.
     pub(super) fn is_as_checked_out(&self, commit: ObjectId) -> bool {
-        let git = || self.repo.git_in(&self.path).without_hooks();
-        let is_at = git().args(["rev-parse", "--verify", "--quiet", "HEAD"]).run_ok();
-        let changed = git().args(["status", "--porcelain", "--untracked-files=no"]).run_ok();
-        is_at.is_ok_and(|output| output.text().trim() == commit.to_string())
+        let at = self.git().args(["rev-parse", "--verify", "--quiet", "HEAD"]).run_ok();
+        let changed = self.git().args(["status", "--porcelain", "--untracked-files=no"]).run_ok();
+        at.is_ok_and(|output| ObjectId::from_hex(output.text().trim().as_bytes()).ok() == Some(commit))
             && changed.is_ok_and(|output| output.text().trim().is_empty())
     }
 
     /// Puts it onto a commit: tracked files as they are there, untracked ones gone, ignored ones kept for the next build.
     pub(super) fn check_out(&mut self, commit: ObjectId) -> Result<()> {
         let (id, place) = (commit.to_string(), self.path.to_string_lossy().into_owned());
-        if self.is_made && !self.path.join(".git").exists() {
+        if self.is_made && !self.is_there() {
             remove(self.repo, &self.path);
             self.is_made = false;
         }
@@ -49,9 +73,8 @@ impl<'a> Bench<'a> {
             self.is_made = true;
             return Ok(());
         }
-        let git = || self.repo.git_in(&self.path).without_hooks();
-        git().args(["checkout", "--quiet", "--force", "--detach", &id]).run_ok()?;
-        git().args(["clean", "-ffdq"]).run_ok()?;
+        self.git().args(["checkout", "--quiet", "--force", "--detach", &id]).run_ok()?;
+        self.git().args(["clean", "-ffdq"]).run_ok()?;
         Ok(())
     }
 }
@@ -64,11 +87,16 @@ impl Drop for Bench<'_> {
     }
 }
 
+/// Only this one: pruning would take the entries of others along whose directories are not there just now.
 fn remove(repo: &Repo, path: &Path) {
     let place = path.to_string_lossy().into_owned();
-    let _ = repo.git().args(["worktree", "remove", "--force", "--force", &place]).run();
-    let _ = std::fs::remove_dir_all(path);
-    let _ = repo.git().args(["worktree", "prune"]).run();
+    let remove = || drop(repo.git().args(["worktree", "remove", "--force", "--force", &place]).run());
+    remove();
+    // One that has lost its link git knows as gone, once its directory is.
+    if path.symlink_metadata().is_ok() {
+        let _ = std::fs::remove_dir_all(path);
+        remove();
+    }
 }
 
 /// Removes what processes that are gone have left.
@@ -80,10 +108,15 @@ pub fn sweep(repo: &Repo) -> Result<()> {
     for entry in std::fs::read_dir(repo.common_dir()).or_refuse(failed)? {
         let entry = entry.or_refuse(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(operation) = name.strip_prefix(PREFIX) else { continue };
-        let is_ours = operation.len() == 32 && operation.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_ours && entry.path().is_dir() && !journal::is_held(repo, operation) {
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let operation = rest.strip_suffix(PRINTED).unwrap_or(rest);
+        if OperationId::parse(operation).is_none() || journal::is_held(repo, operation) {
+            continue;
+        }
+        if operation == rest {
             remove(repo, &entry.path());
+        } else {
+            let _ = std::fs::remove_file(entry.path());
         }
     }
     Ok(())

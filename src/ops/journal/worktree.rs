@@ -88,7 +88,9 @@ impl<'a> Follow<'a> {
         let stage = stage_of(&worktree.git_dir, names.1);
         let made = std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()));
         made.map_err(unwritable)?;
-        let follow = Follow::with(repo, worktree, names, route, changes)?;
+        // What is left would be taken for a move under way.
+        let follow =
+            Follow::with(repo, worktree, names, route, changes).inspect_err(|_| drop(std::fs::remove_dir(&stage)))?;
         match follow.put_ready() {
             Ok(()) => Ok(Some(follow)),
             Err(error) => {
@@ -387,7 +389,8 @@ impl<'a> Follow<'a> {
         if self.root.lstat(self.trial().as_ref())?.is_some_and(|stat| stat.is_file() && stat.size == 0) {
             self.root.take_away(self.trial().as_ref(), &self.stage.join("trial.out"))?;
         }
-        let is_whole = is_there(&self.stage.join("staged"));
+        // Nothing has come out of the worktree where none of these ever was.
+        let is_whole = ["staged", "ready", "index.old"].iter().any(|name| is_there(&self.stage.join(name)));
         // All names before the first goes: not every system lists a directory well that shrinks meanwhile.
         let entries = std::fs::read_dir(&self.stage).or_refuse(failed)?;
         let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
@@ -407,7 +410,7 @@ impl<'a> Follow<'a> {
                 self.place.remove(&name).or_refuse(failed)?;
             }
         }
-        if is_whole {
+        if is_there(&self.stage.join("staged")) {
             self.place.remove("staged").or_refuse(failed)?;
         }
         std::fs::remove_dir(&self.stage).or_refuse(failed)
