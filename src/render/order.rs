@@ -115,12 +115,12 @@ pub fn summary(report: &Report, of_sessions: bool) -> String {
     };
     let mut text = format!("{all}: {} in order, {} not.", report.order.len(), report.blocked.len());
     for trunk in report.trunks.iter().filter(|trunk| !trunk.is_exact) {
-        text.push_str(&format!(
-            " Into {} perhaps more could go: {} do, {} is the bound.",
-            harmless(&trunk.name),
-            trunk.size,
-            trunk.bound
-        ));
+        let into = harmless(&trunk.name);
+        text.push_str(&if trunk.size < trunk.bound {
+            format!(" Into {into} perhaps more could go: {} do, {} is the bound.", trunk.size, trunk.bound)
+        } else {
+            format!(" That no more could go into {into} is not proved: of those that collide together not every order was tried.")
+        });
     }
     let waits =
         |kind: Kind| report.blocked.iter().any(|blocked| blocked.reasons.iter().any(|reason| reason.kind == kind));

@@ -183,6 +183,21 @@ fn where_another_order_does_it_that_is_found() {
 }
 
 #[test]
+fn who_collides_alone_goes_in_after_what_helps() {
+    let r = Sandbox::new().file("a.txt", "1\n2\n3\n").commit("base");
+    session(&r, "early", "").file("a.txt", "1\nearly\n3\n").commit("early");
+    r.file("a.txt", "1\nmain\n3\n").commit("main goes on");
+    session(&r, "reverts", "").file("a.txt", "1\n2\n3\n").commit("reverts");
+    assert_eq!(by_git(&r, &["early".into()]).0, 0);
+    let answer = look(&r, "--all");
+    assert_eq!(names(&answer), ["reverts", "early"]);
+    assert_eq!(by_git(&r, &names(&answer)), (2, answer["trunks"][0]["tree"].as_str().expect("an id").to_owned()));
+    assert_eq!((&answer["trunks"][0]["size"], &answer["trunks"][0]["bound"]), (&2.into(), &2.into()));
+    r.git("session finish reverts --abandon --yes").ok();
+    assert_eq!(reasons(&look(&r, "--all"), "early")[0]["kind"], "conflict");
+}
+
+#[test]
 fn priority_then_size_then_age() {
     let r = Sandbox::new().file("a.txt", "a\n").commit("base");
     session(&r, "big", "").file("b1", "x\n").file("b2", "x\n").commit("two files");

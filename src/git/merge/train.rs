@@ -26,6 +26,13 @@ pub struct Standing {
     inside: Rc<HashSet<ObjectId>>,
 }
 
+impl Standing {
+    /// Whether a commit came in beyond the trunk.
+    pub fn has(&self, commit: ObjectId) -> bool {
+        self.inside.contains(&commit)
+    }
+}
+
 /// What became of a merge.
 #[derive(Debug, Clone)]
 pub enum Joined {

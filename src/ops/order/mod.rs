@@ -51,7 +51,7 @@ pub struct Trunk {
     pub tip: Option<ObjectId>,
     /// The base; none of plain branches.
     pub base: Option<BaseNow>,
-    /// Whether no sequence has more.
+    /// Whether it is proved that no sequence has more, of those that merge into it by themselves.
     pub is_exact: bool,
     /// How many go in.
     pub size: usize,
@@ -198,7 +198,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
         let sequence = sequence_of(&mut engine, &mut all, trunk, options.is_squash)?;
         let found = &mut all.trunks[trunk];
         (found.size, found.bound) = (sequence.order.len(), sequence.bound.max(sequence.order.len()));
-        found.is_exact = found.size == found.bound;
+        found.is_exact = found.size == found.bound && !sequence.is_guessed;
         found.tree = sequence.trees.last().copied();
         explain::collisions(ctx, snapshot, options, &mut all, trunk, &sequence)?;
         report.order.extend(explain::places(&all, trunk, &sequence));

@@ -11,6 +11,9 @@ use std::collections::{BTreeSet, HashMap};
 /// How often it is tried anew after a sequence failed.
 const ROUNDS: usize = 50;
 
+/// Of so many that collide together every order is tried before they are held to be incompatible.
+const EVERY_ORDER: usize = 4;
+
 /// Cars that cannot all go in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Collision {
@@ -25,8 +28,10 @@ pub(super) struct Collision {
 pub(super) struct Sequence {
     /// The places of those that go in, in that order.
     pub(super) order: Vec<usize>,
-    /// No sequence has more.
+    /// No sequence has more, of those that merge by themselves.
     pub(super) bound: usize,
+    /// Whether somebody was held to be incompatible of whom not every order was tried.
+    pub(super) is_guessed: bool,
     pub(super) collisions: Vec<Collision>,
     /// Those that could not be merged at all, and why.
     pub(super) failed: Vec<(usize, String)>,
@@ -49,6 +54,8 @@ pub(super) struct Yard<'a> {
     /// Each merged alone, those that it needs before it.
     alone: HashMap<usize, Standing>,
     footprints: HashMap<usize, Footprint>,
+    /// Those that collide by themselves.
+    alone_not: BTreeSet<usize>,
     result: Sequence,
 }
 
@@ -57,7 +64,15 @@ impl<'a> Yard<'a> {
     pub(super) fn new(engine: &'a mut Merger, cars: &'a [Car], trunk: ObjectId, is_squash: bool) -> Result<Yard<'a>> {
         let trains = Trains::from(engine, trunk).squashing(is_squash);
         let start = trains.start()?;
-        Ok(Yard { trains, cars, start, alone: HashMap::new(), footprints: HashMap::new(), result: Sequence::default() })
+        Ok(Yard {
+            trains,
+            cars,
+            start,
+            alone: HashMap::new(),
+            footprints: HashMap::new(),
+            alone_not: BTreeSet::new(),
+            result: Sequence::default(),
+        })
     }
 
     /// The largest number of `able` that goes in cleanly one after another, as far as can be found out.
@@ -83,6 +98,7 @@ impl<'a> Yard<'a> {
                 break;
             }
         }
+        self.add_helped(&mut best)?;
         let mut standing = self.start.clone();
         for n in &best {
             if let Some(tip) = self.cars[*n].tip
@@ -94,6 +110,40 @@ impl<'a> Yard<'a> {
         }
         self.result.order = best;
         Ok(self.result)
+    }
+
+    /// Who collides with the trunk by himself may go in once others are there, which have brought what he lacked.
+    fn add_helped(&mut self, best: &mut Vec<usize>) -> Result<()> {
+        let mut left: Vec<usize> = self.alone_not.iter().copied().collect();
+        while let Ok(mut standing) = self.fold(best)? {
+            let before = best.len();
+            for n in std::mem::take(&mut left) {
+                let Some(tip) = self.cars[n].tip else { continue };
+                let has_needs = self.cars[n].needs.iter().all(|need| best.contains(need));
+                match if has_needs { self.trains.join(&standing, tip)? } else { Joined::Already } {
+                    Joined::Merged(next) => {
+                        self.measure(n, tip, &standing, &next)?;
+                        standing = next;
+                        best.push(n);
+                    }
+                    _ => left.push(n),
+                }
+            }
+            if best.len() == before {
+                break;
+            }
+            self.result.bound += best.len() - before;
+        }
+        Ok(())
+    }
+
+    /// How much one brings.
+    fn measure(&mut self, n: usize, tip: ObjectId, before: &Standing, after: &Standing) -> Result<()> {
+        let files = self.trains.repo().footprint(before.tree, after.tree)?.paths.len();
+        let beyond = self.trains.beyond(tip)?;
+        let commits = beyond.commits.iter().filter(|commit| !before.has(**commit)).count();
+        self.result.sizes.insert(n, (commits, files));
+        Ok(())
     }
 
     /// Each by itself, after those that it needs; who cannot even do that is out.
@@ -130,9 +180,7 @@ impl<'a> Yard<'a> {
                 match answer {
                     Ok(Joined::Merged(standing)) => {
                         let footprint = self.trains.repo().footprint(self.start.tree, standing.tree)?;
-                        let own = self.trains.repo().footprint(before.tree, standing.tree)?;
-                        let commits = self.trains.beyond(*tip)?.commits.len();
-                        self.result.sizes.insert(*n, (commits, own.paths.len()));
+                        self.measure(*n, *tip, before, &standing)?;
                         self.footprints.insert(*n, footprint);
                         self.alone.insert(*n, standing);
                     }
@@ -144,6 +192,7 @@ impl<'a> Yard<'a> {
                     }
                     Ok(Joined::Conflict(stages)) => {
                         out.insert(*n);
+                        self.alone_not.insert(*n);
                         let mut cars: Vec<usize> = self.needs_of(*n);
                         if cars.len() > 1 && self.fold(&[*n])?.is_err() {
                             cars = vec![*n];
@@ -354,23 +403,44 @@ impl<'a> Yard<'a> {
             }
             size = if size == 1 { 1 } else { size.div_ceil(2) };
         }
-        // It may go in before them.
-        if !few.is_empty() && !self.needs_of(n).iter().any(|need| few.contains(need)) {
-            let turned: Vec<usize> = std::iter::once(n).chain(few.iter().copied()).collect();
-            let known: Vec<(usize, usize)> = few.iter().map(|other| (n, *other)).collect();
-            let is_new = known.iter().any(|pair| !self.result.before.contains(pair));
-            if is_new && self.fold(&turned)?.is_ok() {
-                self.result.before.extend(known);
-                return Ok(());
-            }
-        }
         let mut cars = few;
         cars.push(n);
+        if let Some(order) = self.other_order(&cars)? {
+            for (at, first) in order.iter().enumerate() {
+                self.result.before.extend(order[at + 1..].iter().map(|second| (*first, *second)));
+            }
+            return Ok(());
+        }
         let collision = Collision { cars, stages };
         if !self.result.collisions.contains(&collision) {
             self.result.collisions.push(collision);
         }
         Ok(())
+    }
+
+    /// An order in which these go in all the same, that was not known to be one; none where none does.
+    fn other_order(&mut self, cars: &[usize]) -> Result<Option<Vec<usize>>> {
+        let mut orders: Vec<Vec<usize>> = Vec::new();
+        if cars.len() <= EVERY_ORDER {
+            permutations(cars, &mut Vec::new(), &mut orders);
+        } else {
+            self.result.is_guessed = true;
+            orders.extend((0..cars.len()).map(|n| cars[n..].iter().chain(&cars[..n]).copied().collect()));
+        }
+        for order in orders {
+            let keeps_needs = order.iter().enumerate().all(|(at, n)| {
+                let needs = self.needs_of(*n);
+                !order[at + 1..].iter().any(|later| needs.contains(later))
+            });
+            let pairs = order.iter().enumerate().flat_map(|(at, a)| order[at + 1..].iter().map(move |b| (*a, *b)));
+            let is_known = pairs.clone().all(|pair| self.result.before.contains(&pair));
+            // What was found out of others stands against it.
+            let is_barred = pairs.clone().any(|(a, b)| self.result.before.contains(&(b, a)));
+            if keeps_needs && !is_known && !is_barred && self.fold(&order)?.is_ok() {
+                return Ok(Some(order));
+            }
+        }
+        Ok(None)
     }
 
     /// What `n` stops at after those; none where it does not, or one of them does.
@@ -380,5 +450,17 @@ impl<'a> Yard<'a> {
             Err((at, stages)) if at == order.len() => Some(stages),
             _ => None,
         })
+    }
+}
+
+fn permutations(left: &[usize], begun: &mut Vec<usize>, found: &mut Vec<Vec<usize>>) {
+    if left.is_empty() {
+        found.push(begun.clone());
+    }
+    for n in left {
+        let rest: Vec<usize> = left.iter().copied().filter(|other| other != n).collect();
+        begun.push(*n);
+        permutations(&rest, begun, found);
+        begun.pop();
     }
 }
