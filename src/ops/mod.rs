@@ -32,6 +32,7 @@ pub mod surroundings;
 pub mod sync;
 pub mod team;
 pub mod testing;
+mod trunks;
 pub mod trust;
 pub mod undo;
 pub(crate) mod workers;

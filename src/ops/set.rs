@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::{Context, base, scope};
-use crate::session::{EventKind, Priority, State};
+use crate::session::{EventKind, ObjectId, Priority, State};
 use crate::store::{Loaded, Snapshot, Writer};
 
 /// What to change. An empty text takes a fact away.
@@ -81,6 +81,11 @@ pub fn set(
             Some(ids)
         }
     };
+    // The record has ids; what is said has names.
+    let shown = |text: &str| -> String {
+        let id = ObjectId::from_hex(text.as_bytes()).ok();
+        id.and_then(|id| snapshot.by_id(id)).map_or_else(|| text.to_owned(), |other| other.name.to_string())
+    };
     let mut said = Vec::new();
     writer.append(&ctx.repo, &session.name, session.id(), |before, record| {
         said.clear();
@@ -103,7 +108,7 @@ pub fn set(
             if let Some(value) = new {
                 let value: Vec<String> = value.into_iter().filter(|part| !part.is_empty()).collect();
                 if *slot != value {
-                    note(what, &value.join(" "));
+                    note(what, &value.iter().map(|one| shown(one)).collect::<Vec<_>>().join(" "));
                     *slot = value;
                 }
             }

@@ -182,6 +182,22 @@ pub fn terminal_width() -> Option<usize> {
     terminal::is_terminal(Stream::Out).then(terminal::width)
 }
 
+/// A sentence, indented, on as many lines as it takes.
+pub fn sentence(text: &str, indent: usize, width: usize, style: impl Fn(&str) -> String) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let used = lines.last().map_or(0, |line| columns(line));
+        if used > 0 && indent + used + 1 + columns(word) > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| format!("{:indent$}{}\n", "", style(line))).collect()
+}
+
 /// How wide an answer may be.
 pub fn width() -> usize {
     if terminal::is_terminal(Stream::Out) || std::env::var_os("COLUMNS").is_some() { terminal::width() } else { 120 }

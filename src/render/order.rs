@@ -2,7 +2,7 @@
 
 use crate::ops::order::{BY_SIZE, Blocked, Kind, Place, Reason, Report};
 use crate::render::conflicts::{self, View, lines_of_file};
-use crate::render::{columns, count, harmless};
+use crate::render::{columns, count, harmless, sentence};
 use serde_json::{Value, json};
 
 /// How many files of a conflict are named.
@@ -63,7 +63,7 @@ fn row(place: &Place, digits: usize, width: usize, view: View) -> String {
     if used + size_width + 2 + columns(&reason) <= view.width {
         return format!("{head}  {size:<size_width$}  {}\n", paint.dim(&reason));
     }
-    format!("{head}  {size}\n{}", said(&reason, digits + 4, view, |line| paint.dim(line)))
+    format!("{head}  {size}\n{}", sentence(&reason, digits + 4, view.width, |line| paint.dim(line)))
 }
 
 pub(super) fn blocked_row(blocked: &Blocked, view: View) -> String {
@@ -74,7 +74,7 @@ pub(super) fn blocked_row(blocked: &Blocked, view: View) -> String {
             Kind::Conflict | Kind::Broken | Kind::Cycle | Kind::BrokeTests => paint.red(line),
             _ => paint.yellow(line),
         };
-        text.push_str(&said(&harmless(&reason.sentence), 6, view, colour));
+        text.push_str(&sentence(&harmless(&reason.sentence), 6, view.width, colour));
         for file in reason.files.iter().take(FILES) {
             text.push_str(&lines_of_file(file, 8, view));
         }
@@ -87,22 +87,6 @@ pub(super) fn blocked_row(blocked: &Blocked, view: View) -> String {
         }
     }
     text
-}
-
-/// A sentence, on as many lines as it takes.
-fn said(text: &str, indent: usize, view: View, style: impl Fn(&str) -> String) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let used = lines.last().map_or(0, |line| columns(line));
-        if used > 0 && indent + used + 1 + columns(word) > view.width {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-    }
-    lines.iter().map(|line| format!("{:indent$}{}\n", "", style(line))).collect()
 }
 
 /// One sentence about all of it.

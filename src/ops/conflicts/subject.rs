@@ -1,11 +1,12 @@
 //! Who is looked at: sessions with those they stand on, or plain branches.
 
 use super::{Looked, Options, Trunk};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::git::Worktree;
 use crate::git::merge::{Footprint, Stages, Verdict};
 use crate::git::worktrees::Head;
-use crate::git::{Target, Worktree};
-use crate::ops::base::{self, Tip};
+use crate::ops::base::Tip;
+use crate::ops::trunks::{Branches, Trunks, name_of};
 use crate::ops::{Context, scope};
 use crate::session::{Name, ObjectId};
 use crate::store::snapshot::BaseNow;
@@ -162,7 +163,7 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
             place.insert(loaded.name.clone(), subjects.len());
             let base_now = snapshot.base_ref(&ctx.repo, &loaded.record);
             let parent = base_now.parent.as_ref().filter(|_| !is_stuck).and_then(|name| place.get(name).copied());
-            let tip = of_trunks.tip(ctx, &base_now)?;
+            let tip = of_trunks.tip(&ctx.repo, &base_now)?;
             let (trunk, trunk_tip) = match parent {
                 Some(parent) => (subjects[parent].trunk, subjects[parent].trunk_tip),
                 None => (of_trunks.place(&base_now, tip.as_ref()), tip.as_ref().map(|tip| tip.id)),
@@ -170,7 +171,7 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
             let (is_first, is_second) = (first.contains(&loaded.name), second.contains(&loaded.name));
             let mut subject = Subject {
                 name: loaded.name.to_string(),
-                base: tip.as_ref().map_or_else(|| base_now.short().to_owned(), |tip| tip.from.clone()),
+                base: name_of(&base_now, tip.as_ref()),
                 is_shown: is_first,
                 is_first,
                 is_second,
@@ -196,7 +197,11 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
             warnings.push(format!("{}: {}", entry.name, error.one_line()));
         }
     }
-    Ok(Gathered { subjects, trunks: of_trunks.trunks, warnings })
+    Ok(Gathered { subjects, trunks: of_trunks.met.iter().map(trunk).collect(), warnings })
+}
+
+fn trunk((base, tip): &(BaseNow, Option<Tip>)) -> Trunk {
+    Trunk { name: name_of(base, tip.as_ref()), tip: tip.as_ref().map(|tip| tip.id) }
 }
 
 /// Says what cannot be looked at, and takes only what can.
@@ -250,34 +255,25 @@ fn needed(subjects: &mut Vec<Subject>) {
 }
 
 fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gathered> {
-    let base = match &options.base {
-        Some(text) => ctx.repo.resolve_commit(text)?.map(|id| (text.clone(), id)).ok_or_else(|| base::unknown(text))?,
-        None => {
-            let chosen = base::default(ctx, snapshot)?;
-            (chosen.tip.from, chosen.tip.id)
-        }
-    };
-    let mut all = ctx.repo.refs_below("refs/heads/")?;
-    all.extend(ctx.repo.refs_below("refs/remotes/")?);
-    let first = named(&all, &options.branches)?;
-    let second = named(&all, &options.with)?;
+    let all = Branches::read(ctx, snapshot, options.base.as_ref())?;
+    let first = all.named(&options.branches)?;
+    let second = all.named(&options.with)?;
     let mut subjects: Vec<Subject> = Vec::new();
-    for (reference, target) in &all {
-        let (Some(id), short) = (target.object(), base::short_name(reference)) else { continue };
+    for (reference, short, id) in all.others() {
         let (is_first, is_second) = (first.contains(reference), second.contains(reference));
-        if !(is_first || is_second) || short == base.0 || *reference == base.0 {
+        if !(is_first || is_second) {
             continue;
         }
         subjects.push(Subject {
             name: short.to_owned(),
-            base: base::short_name(&base.0).to_owned(),
+            base: all.base_short().to_owned(),
             is_shown: is_first,
             is_first,
             is_second: is_second || options.with.is_empty() && is_first,
             trunk: 0,
             parent: None,
-            base_tip: Some(base.1),
-            trunk_tip: Some(base.1),
+            base_tip: Some(all.tip),
+            trunk_tip: Some(all.tip),
             tip: Some(id),
             fork: None,
             worktree: None,
@@ -287,53 +283,6 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Gat
         });
     }
     subjects.sort_by(|a, b| a.name.cmp(&b.name));
-    let trunk = Trunk { name: base::short_name(&base.0).to_owned(), tip: Some(base.1) };
+    let trunk = Trunk { name: all.base_short().to_owned(), tip: Some(all.tip) };
     Ok(Gathered { subjects, trunks: vec![trunk], warnings: Vec::new() })
-}
-
-/// The branches that globs, or full names, mean.
-fn named<'a>(all: &'a [(String, Target)], patterns: &[String]) -> Result<HashSet<&'a String>> {
-    let mut found = HashSet::new();
-    for pattern in patterns {
-        let is_meant = |reference: &str, short: &str| {
-            (crate::ops::glob_matches(pattern, short) || reference == pattern) && !short.ends_with("/HEAD")
-        };
-        let mut meant = all.iter().filter(|(reference, target)| {
-            target.object().is_some() && is_meant(reference, base::short_name(reference))
-        });
-        let first = meant.next().map(|(reference, _)| reference);
-        if first.is_none() {
-            return Err(Error::refused(format!("There is no branch '{pattern}'."))
-                .hint("`git branch --all` shows the branches; a glob wants quotes: 'origin/feature/*'."));
-        }
-        found.extend(first.into_iter().chain(meant.map(|(reference, _)| reference)));
-    }
-    Ok(found)
-}
-
-/// The trunks met so far, and where bases stand.
-#[derive(Default)]
-struct Trunks {
-    trunks: Vec<Trunk>,
-    places: HashMap<String, usize>,
-    tips: HashMap<BaseNow, Option<Tip>>,
-}
-
-impl Trunks {
-    fn tip(&mut self, ctx: &Context, base: &BaseNow) -> Result<Option<Tip>> {
-        if let Some(tip) = self.tips.get(base) {
-            return Ok(tip.clone());
-        }
-        let tip = base::tip(&ctx.repo, base)?;
-        self.tips.insert(base.clone(), tip.clone());
-        Ok(tip)
-    }
-
-    fn place(&mut self, base: &BaseNow, tip: Option<&Tip>) -> usize {
-        *self.places.entry(base.reference.clone()).or_insert_with(|| {
-            let name = tip.map_or_else(|| base.short().to_owned(), |tip| tip.from.clone());
-            self.trunks.push(Trunk { name, tip: tip.map(|tip| tip.id) });
-            self.trunks.len() - 1
-        })
-    }
 }

@@ -1,9 +1,9 @@
 //! Who may take part: sessions, or plain branches, what each needs, and what already speaks against it.
 
 use super::{Kind, Options, Reason, Trunk, readiness};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::git::Repo;
-use crate::ops::base::{self, Tip};
+use crate::ops::trunks::{Branches, Trunks, name_of};
 use crate::ops::{Context, scope};
 use crate::session::{Name, ObjectId, State, Timestamp};
 use crate::store::snapshot::BaseNow;
@@ -70,13 +70,13 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
     }
     let mut trunks = Trunks::default();
     for loaded in &chosen {
-        let (below, trunk) = stack_of(ctx, snapshot, loaded);
+        let (below, trunk_now) = stack_of(ctx, snapshot, loaded);
         let base_now = snapshot.base_ref(&ctx.repo, &loaded.record);
-        let tip = trunks.tip(&ctx.repo, &trunk)?;
+        let tip = trunks.tip(&ctx.repo, &trunk_now)?;
         let mut car = Car {
             name: loaded.name.to_string(),
             base: base_now.short().to_owned(),
-            trunk: trunks.place(&trunk, tip.as_ref(), &mut all.trunks),
+            trunk: trunks.place(&trunk_now, tip.as_ref()),
             tip: ctx.repo.ref_id(&loaded.record.branch)?,
             branch: Some(loaded.record.branch.clone()),
             fork: loaded.record.base.fork(),
@@ -98,7 +98,7 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
         } else if tip.is_none() {
             car.reasons.push(Reason::new(
                 Kind::Broken,
-                format!("its base '{}' is gone", trunk.short()),
+                format!("its base '{}' is gone", trunk_now.short()),
                 format!("git session set {} --base <branch>", loaded.name),
             ));
         }
@@ -118,6 +118,11 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
         car.needs.dedup();
         all.cars.push(car);
     }
+    all.trunks = trunks
+        .met
+        .iter()
+        .map(|(base, tip)| trunk(name_of(base, tip.as_ref()), tip.as_ref().map(|tip| tip.id), Some(base.clone())))
+        .collect();
     if !options.all {
         readiness::check(ctx, snapshot, &chosen, &mut all.cars)?;
     }
@@ -251,85 +256,34 @@ pub(super) fn listed(names: &[String]) -> String {
 }
 
 fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Cars> {
-    let (from, id) = match &options.base {
-        Some(text) => ctx.repo.resolve_commit(text)?.map(|id| (text.clone(), id)).ok_or_else(|| base::unknown(text))?,
-        None => {
-            let chosen = base::default(ctx, snapshot)?;
-            (chosen.tip.from, chosen.tip.id)
+    let branches = Branches::read(ctx, snapshot, options.base.as_ref())?;
+    let wanted = branches.named(&options.branches)?;
+    let mut all =
+        Cars { trunks: vec![trunk(branches.base_short().to_owned(), Some(branches.tip), None)], ..Cars::default() };
+    for (reference, short, tip) in branches.others() {
+        if !wanted.contains(reference) {
+            continue;
         }
-    };
-    let short = base::short_name(&from).to_owned();
-    let trunk = Trunk { name: short.clone(), tip: Some(id), base: None, is_exact: true, size: 0, bound: 0, tree: None };
-    let mut all = Cars { trunks: vec![trunk], ..Cars::default() };
-    let mut seen = HashSet::new();
-    for pattern in &options.branches {
-        let mut has_any = false;
-        let local = ctx.repo.refs_below("refs/heads/")?;
-        for (reference, target) in local.into_iter().chain(ctx.repo.refs_below("refs/remotes/")?) {
-            let Some(tip) = target.object() else { continue };
-            let name = base::short_name(&reference);
-            if !(crate::ops::glob_matches(pattern, name) || reference == *pattern) || name.ends_with("/HEAD") {
-                continue;
-            }
-            has_any = true;
-            if name == short || reference == from || !seen.insert(reference.clone()) {
-                continue;
-            }
-            all.cars.push(Car {
-                name: name.to_owned(),
-                base: short.clone(),
-                trunk: 0,
-                tip: Some(tip),
-                branch: None,
-                fork: None,
-                priority: 0,
-                created: None,
-                needs: Vec::new(),
-                parent: None,
-                reasons: Vec::new(),
-                remark: None,
-                is_done: false,
-            });
-        }
-        if !has_any {
-            return Err(Error::refused(format!("There is no branch '{pattern}'."))
-                .hint("`git branch --all` shows the branches; a glob wants quotes: 'origin/feature/*'."));
-        }
+        all.cars.push(Car {
+            name: short.to_owned(),
+            base: branches.base_short().to_owned(),
+            trunk: 0,
+            tip: Some(tip),
+            branch: None,
+            fork: None,
+            priority: 0,
+            created: None,
+            needs: Vec::new(),
+            parent: None,
+            reasons: Vec::new(),
+            remark: None,
+            is_done: false,
+        });
     }
     all.cars.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
 }
 
-/// The trunks met so far, and where bases stand.
-#[derive(Default)]
-struct Trunks {
-    places: HashMap<String, usize>,
-    tips: HashMap<BaseNow, Option<Tip>>,
-}
-
-impl Trunks {
-    fn tip(&mut self, repo: &Repo, base: &BaseNow) -> Result<Option<Tip>> {
-        if let Some(tip) = self.tips.get(base) {
-            return Ok(tip.clone());
-        }
-        let tip = base::tip(repo, base)?;
-        self.tips.insert(base.clone(), tip.clone());
-        Ok(tip)
-    }
-
-    fn place(&mut self, base: &BaseNow, tip: Option<&Tip>, trunks: &mut Vec<Trunk>) -> usize {
-        *self.places.entry(base.reference.clone()).or_insert_with(|| {
-            let name = tip.map_or_else(|| base.short().to_owned(), |tip| tip.from.clone());
-            trunks.push(Trunk {
-                name,
-                tip: tip.map(|tip| tip.id),
-                base: Some(base.clone()),
-                is_exact: true,
-                size: 0,
-                bound: 0,
-                tree: None,
-            });
-            trunks.len() - 1
-        })
-    }
+fn trunk(name: String, tip: Option<ObjectId>, base: Option<BaseNow>) -> Trunk {
+    Trunk { name, tip, base, is_exact: true, size: 0, bound: 0, tree: None }
 }

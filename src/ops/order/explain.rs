@@ -173,7 +173,9 @@ pub(super) fn places(all: &Cars, trunk: usize, sequence: &Sequence) -> Vec<Place
         let after: Vec<String> = car.needs.iter().map(|need| all.cars[*need].name.clone()).collect();
         let is_before_others = sequence.order[n + 1..].iter().any(|later| all.cars[*later].needs.contains(at));
         let is_urgent = sequence.order[n + 1..].iter().any(|later| all.cars[*later].priority < car.priority);
-        let reason = if let Some(parent) = car.parent.filter(|parent| car.needs.contains(parent)) {
+        let reason = if sequence.helped.contains(at) {
+            format!("by itself it conflicts with '{}'; after the others it does not", all.trunks[trunk].name)
+        } else if let Some(parent) = car.parent.filter(|parent| car.needs.contains(parent)) {
             format!("it stands on '{}'", all.cars[parent].name)
         } else if !after.is_empty() {
             format!("it needs {}", listed(&after))

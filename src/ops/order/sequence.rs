@@ -30,6 +30,8 @@ pub(super) struct Sequence {
     pub(super) order: Vec<usize>,
     /// No sequence has more, of those that merge by themselves.
     pub(super) bound: usize,
+    /// Those that collide by themselves, and go in after others.
+    pub(super) helped: BTreeSet<usize>,
     /// Whether somebody was held to be incompatible of whom not every order was tried.
     pub(super) is_guessed: bool,
     pub(super) collisions: Vec<Collision>,
@@ -125,6 +127,7 @@ impl<'a> Yard<'a> {
                         self.measure(n, tip, &standing, &next)?;
                         standing = next;
                         best.push(n);
+                        self.result.helped.insert(n);
                     }
                     _ => left.push(n),
                 }

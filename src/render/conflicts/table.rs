@@ -2,7 +2,7 @@
 
 use super::{View, because, kind, lines, patch, severity};
 use crate::ops::conflicts::{AgainstBase, Basis, Clash, Looked, Pair, Report, Severity};
-use crate::render::{columns, count, harmless};
+use crate::render::{columns, count, harmless, sentence};
 
 /// Where files stand, below the names.
 const INDENT: usize = 6;
@@ -207,18 +207,7 @@ impl Table<'_> {
 
     /// A sentence below, on as many lines as it takes.
     fn say(&self, text: &str, indent: usize, style: impl Fn(&str) -> String) -> String {
-        let mut lines = vec![String::new()];
-        for word in text.split(' ') {
-            let line = lines.last().map_or(0, |line| columns(line));
-            if line > 0 && indent + line + 1 + columns(word) > self.view.width {
-                lines.push(String::new());
-            }
-            if let Some(line) = lines.last_mut() {
-                line.push_str(if line.is_empty() { "" } else { " " });
-                line.push_str(word);
-            }
-        }
-        lines.iter().map(|line| format!("{:indent$}{}\n", "", style(line))).collect()
+        sentence(text, indent, self.view.width, style)
     }
 
     /// The files that are in somebody's way, each with its lines; those that only overlap on one line, if there are
