@@ -1,5 +1,6 @@
 //! What a process that is started here can be held to: how much memory, how much of the processors, how late its turn.
 
+#[cfg(target_os = "linux")]
 use std::path::{Path, PathBuf};
 
 /// Whom a limit holds.

@@ -30,10 +30,7 @@ impl Scratch {
         sweep(&place);
         let name = crate::session::OperationId::from_bytes(crate::host::random::bits()?);
         let path = place.join(format!("{PREFIX}{}-{name}", std::process::id()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
+        builder()
             .create(&path)
             .or_refuse(|| format!("The temporary directory '{}' could not be made.", path.display()))?;
         Ok(Scratch { path })
@@ -49,6 +46,18 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.path);
     }
+}
+
+/// For a directory that is nobody else's to look into, where the system has such.
+fn builder() -> std::fs::DirBuilder {
+    #[cfg(unix)]
+    {
+        let mut builder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+    }
+    #[cfg(not(unix))]
+    std::fs::DirBuilder::new()
 }
 
 /// Many small files are made and deleted in an instant: a disk's file system takes ten times as long.

@@ -22,6 +22,7 @@ pub enum Ending {
 }
 
 /// How long a group may take to tidy up after it was asked to end.
+#[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Command {
