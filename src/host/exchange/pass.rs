@@ -22,7 +22,7 @@ impl Place {
         system::Place::open(path).map(|system| Place { system })
     }
 
-    /// As [`stage`].
+    /// As [`super::stage`].
     ///
     /// # Errors
     /// What the system says.
@@ -30,7 +30,7 @@ impl Place {
         self.system.stage(name, kind, bytes)
     }
 
-    /// As [`touch`].
+    /// As [`super::touch`].
     ///
     /// # Errors
     /// What the system says.
@@ -50,7 +50,7 @@ impl Place {
         }
     }
 
-    /// As [`has_writer`].
+    /// As [`super::has_writer`].
     pub fn has_writer(&self, name: &str) -> Option<bool> {
         self.system.has_writer(name)
     }
