@@ -95,6 +95,19 @@ fn the_hooks_of_a_merge_run_and_may_refuse() {
 }
 
 #[test]
+fn what_was_integrated_cleanup_takes_for_merged() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    session(&r, "old", "").file("old.txt", "x\n").git("add old.txt").ok();
+    // A clock that was wrong: the work is dated before the session began.
+    let past = r.session("old").env("GIT_COMMITTER_DATE", "@1000000000 +0000");
+    past.git("commit -q -m old").ok();
+    integrate(&r, "--into main --yes");
+    r.session("old").git("merge -q --ff-only main").ok();
+    let answer = r.git("session cleanup --dry-run --json").json_as("cleanup");
+    assert_eq!(answer["sessions"][0]["why"], "merged", "{answer:#}");
+}
+
+#[test]
 fn a_session_that_has_not_begun_is_neither_merged_nor_ended() {
     let r = Sandbox::new();
     three(&r);

@@ -185,8 +185,10 @@ fn is_new(repo: &Repo, session: &Loaded, tip: ObjectId, fork: Option<ObjectId>, 
     if !is_ancestor {
         return Ok(Some(tip) == fork);
     }
+    // What `integrate` has said of it was seen when it was merged; a clock that was set back would tell otherwise.
+    let is_said = session.record.state == State::Merged;
     let has_worked = repo.has_worked(&session.record.branch, created(session))?;
-    if has_worked == Some(true) {
+    if is_said || has_worked == Some(true) {
         return Ok(false);
     }
     if Some(tip) == fork {
