@@ -18,6 +18,7 @@ pub mod replay;
 pub mod revive;
 pub mod salvage;
 pub mod status;
+mod trees;
 pub mod watch;
 mod work;
 pub mod worktrees;
@@ -36,6 +37,8 @@ pub struct Repo {
     backend: refs::Backend,
     common_dir: PathBuf,
     blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
+    packs: trees::Packs,
+    trees: std::cell::RefCell<trees::Trees>,
     /// The commit graph, once somebody asked for it; none where there is none.
     graph: std::cell::OnceCell<Option<gix::commitgraph::Graph>>,
     /// What is known of the histories of trunks.
@@ -96,6 +99,8 @@ impl Repo {
             backend,
             common_dir,
             blobs: std::sync::Arc::default(),
+            packs: trees::Packs::default(),
+            trees: trees::Trees::with_room(16),
             graph: std::cell::OnceCell::new(),
             ancestries: merge::Ancestries::default(),
         })
@@ -272,6 +277,6 @@ impl Repo {
     /// Refused, if it cannot be opened again.
     pub fn another(&self) -> Result<Repo> {
         let another = Repo::of(self.inner.clone())?;
-        Ok(Repo { blobs: std::sync::Arc::clone(&self.blobs), ..another })
+        Ok(Repo { blobs: std::sync::Arc::clone(&self.blobs), packs: std::sync::Arc::clone(&self.packs), ..another })
     }
 }

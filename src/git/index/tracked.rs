@@ -138,8 +138,8 @@ impl Repo {
         prefix: &mut BString,
     ) -> Result<bool> {
         let unreadable = || format!("The tree {tree} could not be read.");
-        let object = self.inner.find_object(tree).or_refuse(unreadable)?;
-        for entry in gix::objs::TreeRefIter::from_bytes(&object.data, self.hash_kind()) {
+        let bytes = self.tree(tree)?;
+        for entry in gix::objs::TreeRefIter::from_bytes(&bytes, self.hash_kind()) {
             let entry = entry.or_refuse(unreadable)?;
             let above = prefix.len();
             prefix.extend_from_slice(entry.filename);

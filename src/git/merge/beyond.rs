@@ -125,7 +125,11 @@ impl Repo {
     /// it is no chain, or there is no commit graph that tells.
     ///
     /// What the two have in common then is that commit and its ancestors: it is the one merge base.
-    fn chain_beyond(&self, trunk: ObjectId, tip: ObjectId) -> Result<Option<(ObjectId, Vec<ObjectId>)>> {
+    pub(in crate::git) fn chain_beyond(
+        &self,
+        trunk: ObjectId,
+        tip: ObjectId,
+    ) -> Result<Option<(ObjectId, Vec<ObjectId>)>> {
         let (mut at, mut commits) = (tip, Vec::new());
         loop {
             match self.is_in_history_of(trunk, at)? {

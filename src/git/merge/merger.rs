@@ -309,8 +309,17 @@ impl Repo {
 
     pub(in crate::git) fn entry_at(&self, tree: ObjectId, path: &BString) -> Result<Option<(EntryMode, ObjectId)>> {
         let unreadable = || format!("The tree {tree} could not be read.");
-        let tree = self.inner.find_tree(tree).or_refuse(unreadable)?;
-        let found = tree.lookup_entry(path.split(|byte| *byte == b'/')).or_refuse(unreadable)?;
-        Ok(found.map(|entry| (entry.mode(), entry.object_id())))
+        let (mut tree, mut names) = (tree, path.split(|byte| *byte == b'/').peekable());
+        while let Some(name) = names.next() {
+            let bytes = self.tree(tree)?;
+            let mut entries = gix::objs::TreeRefIter::from_bytes(&bytes, self.hash_kind());
+            let found = entries.find(|entry| entry.as_ref().map_or(true, |entry| entry.filename == name));
+            match found.transpose().or_refuse(unreadable)? {
+                Some(entry) if names.peek().is_none() => return Ok(Some((entry.mode, entry.oid.to_owned()))),
+                Some(entry) if entry.mode.is_tree() => tree = entry.oid.to_owned(),
+                _ => break,
+            }
+        }
+        Ok(None)
     }
 }

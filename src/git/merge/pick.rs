@@ -8,6 +8,7 @@
 
 use crate::error::{Context, Result};
 use crate::git::Repo;
+use crate::git::trees::Tree;
 use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use gix::objs::tree::{Entry, EntryMode, EntryRef};
@@ -152,25 +153,18 @@ impl Repo {
 
     fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>> {
         let unreadable = || format!("The tree {tree} could not be read.");
-        if tree == self.empty_tree() {
-            return Ok(Vec::new());
-        }
-        let object = self.inner.find_object(tree).or_refuse(unreadable)?;
-        gix::objs::TreeRefIter::from_bytes(&object.data, self.hash_kind())
+        let tree = self.tree(tree)?;
+        gix::objs::TreeRefIter::from_bytes(&tree, self.hash_kind())
             .map(|entry| entry.map(Entry::from).or_refuse(unreadable))
             .collect()
     }
 
     /// Most of two trees is the same: it is skipped as bytes, and nothing is copied of it.
     fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
-        let unreadable = || "A tree could not be read.";
-        let read = |tree: Option<ObjectId>| -> Result<Option<gix::Object<'_>>> {
-            let tree = tree.filter(|tree| *tree != self.empty_tree());
-            tree.map(|tree| self.inner.find_object(tree).or_refuse(unreadable)).transpose()
-        };
+        let read = |tree: Option<ObjectId>| tree.map_or(Ok(Tree::Empty), |tree| self.tree(tree));
         let (before, after) = (read(a)?, read(b)?);
-        let mut before = Entries::of(before.as_ref(), self.hash_kind());
-        let mut after = Entries::of(after.as_ref(), self.hash_kind());
+        let mut before = Entries { rest: &before, hash: self.hash_kind() };
+        let mut after = Entries { rest: &after, hash: self.hash_kind() };
         let mut differing: Differing = Vec::new();
         let slot = |entry: &EntryRef<'_>| Some((entry.mode, entry.oid.to_owned()));
         loop {
@@ -301,10 +295,6 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn of(tree: Option<&'a gix::Object<'_>>, hash: gix::hash::Kind) -> Entries<'a> {
-        Entries { rest: tree.map_or(&[][..], |tree| tree.data.as_slice()), hash }
-    }
-
     fn first(&self) -> Result<Option<EntryRef<'a>>> {
         let entry = gix::objs::TreeRefIter::from_bytes(self.rest, self.hash).next();
         entry.transpose().or_refuse(|| "A tree could not be read.")
@@ -321,13 +311,13 @@ impl<'a> Entries<'a> {
 
     /// Skips the entries that both begin with; all of them, where nothing else is left.
     fn skip_same(a: &mut Entries<'a>, b: &mut Entries<'a>) {
-        if a.rest == b.rest {
+        let (strides, other) = (a.rest.as_chunks::<64>(), b.rest.as_chunks::<64>());
+        let count = strides.0.iter().zip(other.0).take_while(|(a, b)| a == b).count();
+        if count == strides.0.len() && count == other.0.len() && strides.1 == other.1 {
             (a.rest, b.rest) = (&[], &[]);
             return;
         }
-        const STRIDE: usize = 64;
-        let strides = a.rest.chunks_exact(STRIDE).zip(b.rest.chunks_exact(STRIDE));
-        let same = strides.take_while(|(a, b)| a == b).count() * STRIDE;
+        let same = count * 64;
         let mut skipped = 0;
         while let Some(length) = a.length_of_first()
             && skipped + length <= same

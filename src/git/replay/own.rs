@@ -60,7 +60,13 @@ impl Repo {
         let meet = |a: ObjectId, b: ObjectId| -> Result<Option<ObjectId>> {
             Ok(self.inner.merge_base(a, b).or_refuse(unreadable)?.map(gix::Id::detach))
         };
-        let known = meeting.map_or_else(|| meet(tip, base_tip), |base| Ok(Some(base)))?;
+        let known = match meeting {
+            Some(base) => Some(base),
+            None => match self.chain_beyond(base_tip, tip)? {
+                Some((base, _)) => Some(base),
+                None => meet(tip, base_tip)?,
+            },
+        };
         let Some(base) = known else { return Ok(Own::Unrelated) };
         let fork = fork.filter(|fork| *fork != base && self.has_object(*fork));
         // A base that was put back, or is another one now: what the branch has below its fork is foreign to it.
