@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts real topic branches onto a newer base, by `git session sync` and by `git rebase`, in one run.
 
-    benches/sync.py --repo CLONE --at DIRECTORY [--count 10 50] [--topics 200] [--runs 3] [speed] [agreement]
+    benches/sync.py --repo CLONE --at DIRECTORY [--count 10 50] [--topics 200] [--runs 3] [speed] [floor] [agreement]
     benches/sync.py --at DIRECTORY [--count 10 50 100 200] [--files 500] [--runs 3] growth
 
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the
@@ -9,6 +9,9 @@ second parents of the merges after that. `speed` moves COUNT checked-out topics 
 descendants, medians) as ratios to a loop of `git rebase || git rebase --abort`, the files that were touched beside the
 paths that differ, and what a dry run takes. `agreement` compares the new commit ids, or that both conflict, for TOPICS
 branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
+
+`floor` prints the CPU of the least that this takes, for the topics that do not collide: one `git replay` of all, one `git
+cat-file` that inflates each blob that has to be written once, and a loop that writes them all. It goes with `speed`.
 
 `growth` needs no clone: it makes a repository of `--files` files and COUNT sessions with worktrees, each with two commits
 and the last COUNT/5 with something uncommitted, moves the base, and prints for each COUNT wall time and CPU of `git
@@ -101,6 +104,7 @@ def speed(args, count):
     results = {"loop": [], "sync": [], "dry": []}
     net = sum(len(git("diff", "--name-only", "--no-renames", tip, f"{base}", cwd=args.repo).splitlines())
               for tip in found.values())
+    floors = {"git replay": [], "git cat-file": [], "writing": []}
     for number in range(args.runs + 1):
         time.sleep(1.5)
         for who in places:
@@ -128,6 +132,10 @@ def speed(args, count):
             results["sync"].append(ours[:2])
             results["dry"].append(dry[:2])
         outcomes = [row["outcome"] for row in ours[2]]
+        if number and "floor" in args.what:
+            moved = {row["name"]: row["to"] for row in ours[2] if row["outcome"] == "rebased"}
+            for key, cpu in floor(places["session"], found, moved).items():
+                floors[key].append(cpu)
         wrong, differing = 0, 0
         for row in ours[2]:
             name = row["name"]
@@ -147,6 +155,62 @@ def speed(args, count):
         wall, cpu = median[key]
         print(f"  {label:34} wall {wall * 1000:9.1f} ms  cpu {cpu * 1000:9.1f} ms   "
               f"wall {wall / median['loop'][0]:5.2f}  cpu {cpu / median['loop'][1]:5.2f}")
+    if "floor" in args.what:
+        parts = {key: statistics.median(values) for key, values in floors.items()}
+        least = sum(parts.values())
+        print("  the least: " + ", ".join(f"{key} {cpu * 1000:.1f} ms" for key, cpu in parts.items())
+              + f"; sync cpu {median['sync'][1] / least:.2f} times that, {least / median['loop'][1]:.2f} of the loop")
+
+
+def floor(place, found, moved):
+    """CPU seconds of each of the parts that cannot be left out."""
+    names = sorted(moved)
+    tips = [found[name] for name in names]
+    cpu = {}
+    # The branches themselves have moved already: those at the old tips have names of their own.
+    for name in names:
+        git("update-ref", f"refs/heads/floor/{name}", found[name], cwd=place)
+    old = [f"floor/{name}" for name in names]
+    cpu["git replay"] = timed(lambda: git("replay", "--onto", "trunk", *old, "^trunk", cwd=place))[1]
+    for name in old:
+        git("update-ref", "-d", f"refs/heads/{name}", cwd=place)
+    files = []
+    for tip, name in zip(tips, names):
+        changed = git("diff", "--raw", "--no-renames", "--no-abbrev", tip, moved[name], cwd=place).splitlines()
+        files += [(row.split("\t", 1)[1], row.split()[3]) for row in changed if not row.split()[4].startswith("D")]
+    ids = "".join(f"{blob}\n" for blob in {blob for _, blob in files}).encode()
+    contents = {}
+
+    def inflate():
+        return subprocess.run(["git", "cat-file", "--batch", "--buffer"], cwd=place, env=ENV, input=ids,
+                              stdout=subprocess.PIPE, check=True).stdout
+
+    # Into a file, so that taking it in is not counted.
+    with open(place + "-blobs", "wb") as sink:
+        cpu["git cat-file"] = timed(lambda: subprocess.run(
+            ["git", "cat-file", "--batch", "--buffer"], cwd=place, env=ENV, input=ids, stdout=sink, check=True))[1]
+    out, at = inflate(), 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        blob, _, size = out[at:end].decode().split()
+        contents[blob] = out[end + 1:end + 1 + int(size)]
+        at = end + 2 + int(size)
+    scratch = place + "-written"
+    shutil.rmtree(scratch, ignore_errors=True)
+    paths = [(os.path.join(scratch, str(number % 50), path.strip('"').replace("/", "-") + f"-{number}"), contents[blob])
+             for number, (path, blob) in enumerate(files)]
+    for path in {os.path.dirname(path) for path, _ in paths}:
+        os.makedirs(path)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for path, content in paths:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        os.write(file, content)
+        os.close(file)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu["writing"] = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    shutil.rmtree(scratch)
+    os.remove(place + "-blobs")
+    return cpu
 
 
 def agreement(args):
