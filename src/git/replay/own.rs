@@ -68,7 +68,12 @@ impl Repo {
             },
         };
         let Some(base) = known else { return Ok(Own::Unrelated) };
-        let fork = fork.filter(|fork| *fork != base && self.has_object(*fork));
+        // A fork that the base has changes nothing: what branch and fork have in common is the base's, at or below where the
+        // branch parts from it.
+        let fork = match fork.filter(|fork| *fork != base && self.has_object(*fork)) {
+            Some(fork) if self.is_in_history_of(base_tip, fork)? == Some(true) => None,
+            fork => fork,
+        };
         // A base that was put back, or is another one now: what the branch has below its fork is foreign to it.
         let is_foreign =
             |fork| -> Result<bool> { Ok(meet(tip, fork)? == Some(fork) && meet(base_tip, fork)? != Some(fork)) };
