@@ -177,6 +177,7 @@ pub fn report(ctx: &Context) -> Result<Vec<String>> {
 pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     let repo = &ctx.repo;
     remove_stale_locks(repo);
+    super::sync::sweep(repo);
     for seen in pending::all(repo)? {
         if !is_dead_by_now(repo, &seen) {
             continue;
