@@ -34,6 +34,9 @@ pub(super) use unix::{DIRECTORY, stat_of};
 /// steps. Recovery looks there too.
 pub const OUT: &str = ".out";
 
+/// How often what somebody saves meanwhile is put back into its place before it is put beside it.
+const EXCHANGES: usize = 5;
+
 /// What the system says of a file without following links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
@@ -80,6 +83,12 @@ impl Stat {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether it is the same file, and has not been written to since. Its ctime tells nothing: a rename changes that.
+    pub fn is_untouched_since(&self, then: &Stat) -> bool {
+        let of = |stat: &Stat| (stat.dev, stat.ino, stat.mode, stat.size, stat.mtime);
+        of(self) == of(then)
     }
 
     /// Whether it is an ordinary file.
@@ -253,6 +262,40 @@ impl Root {
     /// two steps: then `staged` is untouched, and what was there before lies at `staged` with [`OUT`] at its end.
     pub fn exchange(&self, staged: &Path, rel: &BStr) -> Result<()> {
         self.system.exchange(At::path(staged), proper(rel, "exchanged")?, &mut None)
+    }
+
+    /// Puts `staged` in the place of what is at `rel`. If what comes out is not ours it is somebody's and newer, and goes
+    /// in again; should he have saved once more between the two exchanges, what comes out then is newer still, and goes in
+    /// in its turn. What does not stay in place is at `staged` in the end.
+    ///
+    /// # Errors
+    /// As [`Root::exchange`], and what `is_ours` says of `staged`. Nothing is dropped: it is at `rel`, or at `staged`.
+    pub fn exchange_back<E: From<Error>>(
+        &self,
+        staged: &Path,
+        rel: &BStr,
+        mut is_ours: impl FnMut() -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let look = || Stat::of(staged).map_err(|source| Error::new(Reason::Other, "looked at", rel, source));
+        let mut went_in = look()?;
+        self.exchange(staged, rel)?;
+        for _ in 0..EXCHANGES {
+            if is_ours()? {
+                return Ok(());
+            }
+            let came_out = look()?;
+            match self.exchange(staged, rel) {
+                // He has deleted it since. What he had saved before that is not ours to delete.
+                Err(error) if error.is_missing() => return Ok(self.put_new(staged, rel)?),
+                done => done?,
+            }
+            // What went in a step before, as it was: nobody has saved in between.
+            if went_in.zip(look()?).is_some_and(|(then, now)| now.is_untouched_since(&then)) {
+                return Ok(());
+            }
+            went_in = came_out;
+        }
+        Ok(())
     }
 
     /// Moves what is at `rel` to `out`, where nothing may be.

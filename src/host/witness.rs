@@ -157,19 +157,25 @@ impl Hold {
     /// # Errors
     /// Refused, if the file cannot be made.
     pub fn take(path: &Path) -> Result<Option<Hold>> {
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .or_refuse(|| format!("'{}' could not be written.", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Hold { file })),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => {
-                Err(error).or_refuse(|| format!("'{}' could not be locked.", path.display()))
+        for _ in 0..50 {
+            let file = std::fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)
+                .or_refuse(|| format!("'{}' could not be written.", path.display()))?;
+            match file.try_lock() {
+                // Somebody may have swept the file away before it was locked: nobody would see such a lock.
+                Ok(()) if is_at(&file, path) => return Ok(Some(Hold { file })),
+                // Whoever only looks has it for a moment.
+                Ok(()) | Err(std::fs::TryLockError::WouldBlock) => {}
+                Err(std::fs::TryLockError::Error(error)) => {
+                    return Err(error).or_refuse(|| format!("'{}' could not be locked.", path.display()));
+                }
             }
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
+        Ok(None)
     }
 
     /// Whether nobody has the lock; also where there is no such file.
@@ -190,6 +196,21 @@ impl Hold {
         {
             let _ = &self.file;
         }
+    }
+}
+
+/// Whether a path names an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let place = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        matches!((file.metadata().map(place), path.metadata().map(place)), (Ok(open), Ok(there)) if open == there)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        true
     }
 }
 

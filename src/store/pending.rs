@@ -106,6 +106,8 @@ pub fn claim(repo: &Repo, claims: &[Pending]) -> Result<()> {
         let held = claims.iter().find_map(|claim| find(repo, &claim.reference).ok().flatten());
         match held {
             Some(held) => is_held(&held),
+            // Somebody is about to take one of them.
+            None if error.is_contended() => error.met(Hurdle::Busy),
             None => error,
         }
     })

@@ -397,3 +397,155 @@ fn whoever_types_meanwhile_loses_no_line() {
     sync(&r, "one --autostash");
     is_sound(&r);
 }
+
+/// A session with a staged and an unstaged change in a file that the base changes, one elsewhere, and a loose file.
+fn with_work(r: &Sandbox, name: &str) -> Sandbox {
+    let one = session(r, name);
+    let mine = lines(0, 12).replace("line 2\n", "mine\n");
+    one.file("d0/f0.txt", &mine).git("add d0/f0.txt").ok();
+    one.file("d0/f0.txt", mine.replace("line 5\n", "mine too\n")).file("d2/f2.txt", "elsewhere\n");
+    one.file("loose.txt", "loose\n")
+}
+
+#[track_caller]
+fn has_carried(one: &Sandbox) {
+    let merged = lines(0, 12).replace("line 2\n", "mine\n").replace("line 11\n", "last line\n");
+    assert_eq!(one.git("show :d0/f0.txt").ok().text(), merged);
+    assert_eq!(one.read("d0/f0.txt"), merged.replace("line 5\n", "mine too\n"));
+    assert_eq!((one.read("d2/f2.txt"), one.read("loose.txt")), ("elsewhere\n".into(), "loose\n".into()));
+    one.git("status --porcelain").ok().stdout("MM d0/f0.txt\n M d2/f2.txt\n?? loose.txt\n");
+}
+
+#[track_caller]
+fn nothing_lies_aside(r: &Sandbox) {
+    let left = r.run("sh", ["-c", "find .git -name 'session-aside-*'; git stash list"]).ok().text();
+    assert_eq!(left, "");
+    r.git("worktree list").ok().stdout_lacks("session-aside-");
+}
+
+/// A program that signs: `more` is what else it does first.
+fn signs(r: &Sandbox, more: &str) {
+    let signature = "-----BEGIN PGP SIGNATURE-----\\n\\nsigned\\n-----END PGP SIGNATURE-----";
+    let script = format!(
+        "#!/bin/sh\n{more}\ncat >/dev/null\nprintf '\\n[GNUPG:] SIG_CREATED \\n' >&2\nprintf '%b\\n' '{signature}'\n"
+    );
+    r.executable(".git/signer", &script);
+    r.config("commit.gpgSign", "true").config("gpg.program", &r.path(".git/signer").to_string_lossy());
+}
+
+#[test]
+fn what_only_git_can_rebase_takes_uncommitted_changes_along_and_undo_brings_them_back() {
+    let r = repo();
+    let one = with_work(&r, "one");
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    signs(&r, "");
+    let (before, tip) = (seen(&one), r.rev("one"));
+    r.unchanged_by(|r| {
+        let rows = sync(r, "one --autostash -n");
+        assert_eq!(row(&rows, "one")["outcome"], "rebased", "{rows:?}");
+    });
+    let rows = sync(&r.tick(), "one --autostash");
+    assert_eq!(row(&rows, "one")["outcome"], "rebased", "{rows:?}");
+    assert_eq!(r.rev("one~1"), r.rev("main"));
+    assert!(r.git("cat-file commit one").ok().text().contains("BEGIN PGP SIGNATURE"));
+    has_carried(&one);
+    nothing_lies_aside(&r);
+    let after = seen(&one);
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((seen(&one), r.rev("one")), (before, tip));
+    r.tick().git("session undo --yes").ok();
+    assert_eq!(seen(&one), after);
+    is_sound(&r);
+}
+
+#[test]
+fn merges_are_replayed_aside_and_what_collides_stays() {
+    let r = repo();
+    let make = |name: &str| {
+        let s = session(&r, name);
+        s.git(&format!("switch --quiet --create {name}-side HEAD~1")).ok();
+        s.file(format!("{name}-side.txt"), "side\n").commit("side");
+        s.git(&format!("switch --quiet {name}")).ok();
+        s.git(&format!("merge --quiet --no-edit {name}-side")).ok();
+        s
+    };
+    let one = make("one");
+    let mine = lines(0, 12).replace("line 2\n", "mine\n");
+    one.file("d0/f0.txt", &mine).git("add d0/f0.txt").ok();
+    one.file("d0/f0.txt", mine.replace("line 5\n", "mine too\n")).file("d2/f2.txt", "elsewhere\n");
+    one.file("loose.txt", "loose\n");
+    let collides = make("collides");
+    collides.file("d0/f0.txt", lines(0, 12).replace("line 11", "mine"));
+    let conflict = make("conflict");
+    conflict.file("d0/f0.txt", lines(0, 12).replace("line 11", "mine")).commit("mine");
+    conflict.file("d2/f2.txt", "uncommitted\n");
+    let blocked = make("blocked");
+    blocked.file("new.txt", "untracked\n").file("d2/f2.txt", "uncommitted\n");
+    r.file("new.txt", "new\n");
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    let stays = [&collides, &conflict, &blocked];
+    let before: Vec<_> = stays.iter().map(|s| (seen(s), s.rev("HEAD"))).collect();
+    let rows = sync(&r, "--autostash --rebase-merges");
+    assert_eq!(row(&rows, "one")["outcome"], "rebased", "{rows:?}");
+    assert_eq!(r.git("rev-list --count --merges main..one").ok().text(), "1\n");
+    has_carried(&one);
+    let of = |name| row(&rows, name);
+    assert_eq!(
+        (&of("collides")["reason"], &of("blocked")["reason"]),
+        (&"dirty".into(), &"untracked".into()),
+        "{rows:?}"
+    );
+    assert_eq!(of("collides")["conflicts"][0]["path"], "d0/f0.txt");
+    assert_eq!(
+        (&of("conflict")["outcome"], &of("conflict")["conflicts"][0]["path"]),
+        (&"conflict".into(), &"d0/f0.txt".into())
+    );
+    assert_eq!(stays.iter().map(|s| (seen(s), s.rev("HEAD"))).collect::<Vec<_>>(), before);
+    nothing_lies_aside(&r);
+    is_sound(&r);
+}
+
+#[test]
+fn a_merge_that_is_signed_takes_uncommitted_changes_along() {
+    let r = repo();
+    let one = with_work(&r, "one");
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    signs(&r, "");
+    let rows = sync(&r, "one --autostash --merge");
+    assert_eq!(row(&rows, "one")["outcome"], "merged", "{rows:?}");
+    assert_eq!(r.rev("one^2"), r.rev("main"));
+    assert!(r.git("cat-file commit one").ok().text().contains("BEGIN PGP SIGNATURE"));
+    assert_eq!(r.git("log -1 --format=%s one").ok().text(), "Merge branch 'main' into one\n");
+    has_carried(&one);
+    nothing_lies_aside(&r);
+    is_sound(&r);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_while_git_works_aside_or_while_it_moves_nothing_is_lost() {
+    use crate::recovery::{die_at, patiently, start};
+    let r = repo();
+    let one = with_work(&r, "one");
+    session(&r, "keeper");
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    let before = (seen(&one), r.rev("one"));
+    // While it signs.
+    signs(&r, "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nexit 1");
+    start(&r, &["sync", "one", "--autostash"]).wait();
+    assert!(r.run("sh", ["-c", "ls .git"]).ok().text().contains("session-aside-"), "it was not killed aside");
+    patiently(&r, &["set", "keeper", "--goal", "first"]).ok();
+    nothing_lies_aside(&r);
+    assert_eq!((seen(&one), r.rev("one")), before);
+    // While the branch moves.
+    signs(&r, "");
+    die_at(&r, "refs/heads/one");
+    start(&r, &["sync", "one", "--autostash"]).wait();
+    r.remove(".git/hooks/reference-transaction");
+    patiently(&r, &["set", "keeper", "--goal", "second"]).ok().stderr_contains("Took back the interrupted `sync`");
+    assert_eq!((seen(&one), r.rev("one")), before);
+    nothing_lies_aside(&r);
+    sync(&r, "one --autostash");
+    has_carried(&one);
+    is_sound(&r);
+}

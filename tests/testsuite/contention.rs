@@ -228,3 +228,35 @@ fn ends_and_creations_do_not_disturb_each_other() {
     }
     settled(&r);
 }
+
+#[test]
+fn a_lock_of_a_record_is_never_without_its_value_and_packed_refs_are_not_locked() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let r = Sandbox::new();
+    r.file("a.txt", "1\n").commit("base");
+    r.git("session create auth").ok();
+    r.git("pack-refs --all").ok();
+    let (done, refs) = (AtomicBool::new(false), r.path(".git/refs/sessions"));
+    let packed = r.path(".git/packed-refs.lock");
+    let seen = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut bad = std::collections::BTreeSet::new();
+            while !done.load(Ordering::Relaxed) {
+                match std::fs::read_to_string(refs.join("auth.lock")) {
+                    Ok(text) if text.len() != 41 => drop(bad.insert(format!("a lock that says '{text}'"))),
+                    _ => {}
+                }
+                if packed.exists() {
+                    bad.insert("packed-refs.lock".into());
+                }
+            }
+            bad
+        });
+        for n in 0..40 {
+            r.git_args(["session", "set", "auth", "--goal", &format!("goal {n}")]).ok();
+        }
+        done.store(true, Ordering::Relaxed);
+        watcher.join().expect("it watches")
+    });
+    assert!(seen.is_empty(), "{seen:?}");
+}

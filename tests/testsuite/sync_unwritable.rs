@@ -85,3 +85,45 @@ fn a_lock_of_a_dead_command_goes_at_once_and_no_other() {
     r.remove(lock);
     is_sound(&r);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_lock_of_a_claim_whose_process_is_dead_goes_at_once_and_no_other() {
+    let r = repo();
+    session(&r, "one");
+    r.file("a.txt", "new\n").commit("base moves");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
+    let namespace = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let name = r.run("uname", ["-n"]).ok().text();
+    let machine: String = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().chars().take(8).collect();
+    let host = if machine.is_empty() { name.trim().to_owned() } else { format!("{}-{machine}", name.trim()) };
+    let claim_of = |pid: u32, operation: &str| {
+        let message = format!(
+            "claimed\n\nSession-Operation: {operation}\nProcess-Host: {host}\nProcess-Boot: {}\nProcess-Namespace: {}\n\
+             Process-Id: {pid}\nProcess-Started: 0\n",
+            boot.trim(),
+            namespace.display()
+        );
+        r.git_input("commit-tree HEAD^{tree}", &message).ok().text()
+    };
+    let mut gone = std::process::Command::new("true").spawn().expect("runs");
+    gone.wait().expect("ends");
+    let (dead, alive) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+    let lock = ".git/refs/sessions/@pending/one.lock";
+    let refused = |r: &Sandbox| {
+        let found = rows(&r.git("session sync --json"));
+        assert_eq!(row(&found, "one")["reason"], "busy", "{found:?}");
+        assert!(r.has(lock));
+    };
+    // One that lives, and one that is dead with a child that goes on.
+    r.file(lock, claim_of(std::process::id(), alive));
+    refused(&r);
+    r.file(lock, claim_of(gone.id(), dead));
+    let held = std::fs::File::create(r.path(format!(".git/session-{dead}.lock"))).expect("a hold");
+    held.lock().expect("nobody has it");
+    refused(&r);
+    drop(held);
+    assert_eq!(row(&rows(&r.git("session sync --json")), "one")["outcome"], "rebased");
+    assert!(!r.has(lock));
+    is_sound(&r);
+}

@@ -1,4 +1,4 @@
-//! Refs through gix: the files backend.
+//! Refs through gix: the files backend. It writes where `linked` cannot.
 
 use crate::error::{Context, Result};
 use crate::git::refs::{Edit, Expect, New, Target};
@@ -36,7 +36,7 @@ pub(super) fn transact(inner: &gix::Repository, edits: &[Edit], message: &str) -
     let mut list = Vec::with_capacity(edits.len());
     for edit in edits {
         let New::To(id) = edit.new else { continue };
-        let logged = !["@live/", "@ports/", "@pending/"].iter().any(|quiet| edit.name.contains(quiet));
+        let logged = super::is_logged(&edit.name);
         list.push(RefEdit {
             name: FullName::try_from(edit.name.as_str()).or_refuse(|| format!("'{}' is no ref.", edit.name))?,
             deref: false,

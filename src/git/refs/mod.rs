@@ -1,11 +1,12 @@
 //! Refs: reading, and compare-and-swap writing, in two ways behind one interface.
 //!
-//! gix reads the files backend, and creates and updates refs there. `git update-ref --stdin` does the rest: deletions
-//! (it drops its locks when we die), the user's branches, everything where a `reference-transaction` hook exists, and
-//! everything where the repository uses reftable.
+//! gix reads the files backend, and refs of ours are created and updated there by `linked`. `git update-ref --stdin` does
+//! the rest: deletions (it drops its locks when we die), the user's branches, everything where a `reference-transaction`
+//! hook exists, and everything where the repository uses reftable.
 
 mod child;
 mod files;
+mod linked;
 
 pub use child::Prepared;
 
@@ -124,6 +125,11 @@ impl Edit {
     }
 }
 
+/// Whether a ref of ours has a history.
+fn is_logged(name: &str) -> bool {
+    !["@live/", "@ports/", "@pending/"].iter().any(|quiet| name.contains(quiet))
+}
+
 impl Repo {
     /// Where a ref points, by its full name; none if there is no such ref.
     ///
@@ -180,7 +186,8 @@ impl Repo {
             && edits.iter().all(Edit::is_for_gix)
             && !crate::git::hooks::exists(self, "reference-transaction");
         let outcome = if by_gix {
-            files::transact(&self.inner, edits, message)
+            linked::transact(&self.inner, &self.common_dir, edits, message)
+                .and_then(|is_done| if is_done { Ok(()) } else { files::transact(&self.inner, edits, message) })
         } else {
             Prepared::run(self, None, edits, message).and_then(Prepared::commit)
         };

@@ -233,6 +233,86 @@ fn a_trial_tells_whether_files_can_move() {
     assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
 }
 
+/// Replaces a file as an editor does.
+fn save(path: &Path, text: &str) {
+    let part = path.with_extension("part");
+    fs::write(&part, text).unwrap();
+    fs::rename(part, path).unwrap();
+}
+
+/// Somebody has saved "first" over "new", and "old" is to come back; `meanwhile` is done after each exchange. Returns
+/// what is in place, what is set aside, and how often it was asked.
+fn brought_back(meanwhile: impl Fn(usize, &Path)) -> (String, String, usize) {
+    let (_temp, tree, stage) = places();
+    let (staged, file) = (stage.join("1"), tree.join("a"));
+    fs::write(&staged, "old").unwrap();
+    save(&file, "first");
+    let mut asked = 0;
+    let back = Root::open(&tree).unwrap().exchange_back::<Error>(&staged, b("a"), || {
+        asked += 1;
+        meanwhile(asked, &file);
+        Ok(fs::read(&staged).unwrap() == b"new")
+    });
+    back.unwrap();
+    assert_eq!(fs::read_dir(&stage).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&tree).unwrap().count(), 1);
+    (fs::read_to_string(file).unwrap(), fs::read_to_string(staged).unwrap(), asked)
+}
+
+#[test]
+fn what_is_saved_between_two_exchanges_stays_in_place_and_what_was_before_is_set_aside() {
+    let saved = |asked, file: &Path| {
+        if asked == 1 {
+            save(file, "second");
+        }
+    };
+    assert_eq!(brought_back(saved), ("second".into(), "first".into(), 2));
+    // Once more, between the second and the third.
+    let saved_twice = |asked, file: &Path| match asked {
+        1 => save(file, "second"),
+        2 => save(file, "third"),
+        _ => {}
+    };
+    assert_eq!(brought_back(saved_twice), ("third".into(), "second".into(), 3));
+    assert_eq!(brought_back(|_, _| {}), ("first".into(), "old".into(), 1));
+}
+
+#[test]
+fn what_is_written_in_place_between_two_exchanges_is_kept_beside_what_was_saved() {
+    let appended = |asked, file: &Path| {
+        if asked == 1 {
+            let mut file = fs::File::options().append(true).open(file).unwrap();
+            io::Write::write_all(&mut file, b", appended").unwrap();
+        }
+    };
+    assert_eq!(brought_back(appended), ("old, appended".into(), "first".into(), 2));
+}
+
+#[test]
+fn what_is_deleted_between_two_exchanges_leaves_what_was_saved_before() {
+    let (_temp, tree, stage) = places();
+    let (staged, file) = (stage.join("1"), tree.join("a"));
+    fs::write(&staged, "old").unwrap();
+    fs::write(&file, "first").unwrap();
+    let root = Root::open(&tree).unwrap();
+    let deleted = || {
+        fs::remove_file(&file).unwrap();
+        Ok(false)
+    };
+    root.exchange_back::<Error>(&staged, b("a"), deleted).unwrap();
+    assert_eq!(fs::read(&file).unwrap(), b"first");
+    assert!(!staged.exists());
+}
+
+#[test]
+fn whoever_saves_without_end_loses_only_what_he_overwrote_himself() {
+    let (file, aside, asked) = brought_back(|asked, file| save(file, &format!("save {asked}")));
+    assert_eq!(asked, EXCHANGES);
+    let mut both = [file, aside];
+    both.sort();
+    assert_eq!(both, [format!("save {}", EXCHANGES - 1), format!("save {EXCHANGES}")]);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_lease_sees_a_writer() {

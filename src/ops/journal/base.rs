@@ -1,21 +1,23 @@
 //! The steps by which a branch moves, a base or a session's: by compare-and-swap, and a worktree that has it checked out
 //! follows in the same unit, by our own hand (`worktree`), or where that is not allowed by git's.
 
+mod git_back;
+
 use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::index::Route;
 use crate::git::merge::Scratch;
 use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
 use crate::git::{Edit, New, Repo, Worktree, status};
-use crate::host::exchange::Stat;
 use crate::ops::Context;
 use crate::ops::journal::worktree::{self, Follow, Followed};
 use crate::session::{BString, ObjectId};
 use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, retry};
+use git_back::take_files_back;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How a branch moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -383,90 +385,4 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &BaseStep
         (true, true) => format!("Completed the interrupted move of '{short}'."),
         (true, false) => format!("'{short}' has moved; its worktree has not followed."),
     })
-}
-
-/// The hold proves that the git we started is gone, so that a lock of its is dead; but another git may be at work here
-/// by now. A lock that somebody is about to give back is waited for, and one that stays as it is was ours.
-fn remove_dead_lock(worktree: &Worktree) -> Result<()> {
-    let lock = worktree.git_dir.join("index.lock");
-    let look = || Stat::of(&lock).or_refuse(|| format!("'{}' could not be looked at.", lock.display()));
-    let Some(first) = look()? else { return Ok(()) };
-    for _ in 0..20 {
-        std::thread::sleep(Duration::from_millis(50));
-        match look()? {
-            None => return Ok(()),
-            Some(now) if now == first => {}
-            Some(_) => {
-                return Err(Error::contended(format!(
-                    "The index of '{}' is being written, and an interrupted move has to be taken back there.",
-                    worktree.path.display()
-                ))
-                .hint("Run it again when git is done there."));
-            }
-        }
-    }
-    std::fs::remove_file(&lock).or_refuse(|| format!("'{}' could not be removed.", lock.display()))
-}
-
-/// git stopped or died while it wrote the files of `new` over those of `old`: paths that have the new content, or its
-/// beginning, or nothing, get the old one; anything else is somebody's and stays.
-fn take_files_back(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
-    remove_dead_lock(worktree)?;
-    let git = || repo.git_in(&worktree.path);
-    let index_tree = ObjectId::from_hex(git().args(["write-tree"]).run()?.text().as_bytes()).ok();
-    if index_tree == Some(repo.commit(new)?.tree) {
-        git().args(["read-tree", "-m", "-u", &new.to_string(), &old.to_string()]).run_ok()?;
-        return Ok(());
-    }
-    let (before, after) = (repo.files_of_commit(old)?, repo.files_of_commit(new)?);
-    let mut restore = Vec::new();
-    for path in touched(repo, old, new)? {
-        let file = worktree.path.join(path_of_bytes(&path));
-        let found = if file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
-            let output = git().args(["hash-object", "--path"]).arg(path_of_bytes(&path)).arg("--").arg(&file).run()?;
-            ObjectId::from_hex(output.text().as_bytes()).ok()
-        } else if file.symlink_metadata().is_ok() {
-            std::fs::read_link(&file)
-                .ok()
-                .and_then(|target| repo.write_blob(&crate::git::worktrees::bytes_of_path(&target)).ok())
-        } else {
-            None
-        };
-        let wanted = after.get(&path).copied();
-        let is_new = found == wanted
-            || wanted.is_some()
-                && match found {
-                    // git deletes the old file before it writes the new one.
-                    None => before.contains_key(&path),
-                    found if found == before.get(&path).copied() => false,
-                    Some(_) => is_begun(repo, &worktree.path, &path, new)?,
-                };
-        match before.get(&path) {
-            Some(_) if is_new => {
-                restore.extend_from_slice(&path);
-                restore.push(0);
-            }
-            None if is_new && found.is_some() => {
-                let _ = std::fs::remove_file(&file);
-            }
-            _ => {}
-        }
-    }
-    if !restore.is_empty() {
-        git().args(["checkout-index", "--force", "--index", "-z", "--stdin"]).input(restore).run_ok()?;
-    }
-    Ok(())
-}
-
-/// Whether a file is the beginning of what git writes there for the commit `new`.
-fn is_begun(repo: &Repo, top: &Path, path: &BString, new: ObjectId) -> Result<bool> {
-    let file = top.join(path_of_bytes(path));
-    if !file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
-        return Ok(false);
-    }
-    let there = std::fs::read(&file).or_refuse(|| format!("'{}' could not be read.", file.display()))?;
-    let mut object = std::ffi::OsString::from(format!("{new}:"));
-    object.push(path_of_bytes(path));
-    let whole = repo.git_in(top).args(["cat-file", "--filters"]).arg(object).run_ok()?.stdout;
-    Ok(there.len() < whole.len() && whole.starts_with(&there))
 }

@@ -1,14 +1,20 @@
 //! The steps by which a session ends: directory aside, salvage, one transaction (branch, record to `@done`, claim to
 //! *committed*), git's own entry, delete.
 
+mod leave;
+mod lost;
+
+pub use lost::keep_entry;
+
 use crate::error::{Context as _, Error, Result};
-use crate::git::worktrees::Head;
 use crate::git::{Edit, Repo, Worktree, status};
 use crate::ops::Context;
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Loaded, Writer, done, ports, record, retry};
+use leave::{come_back, leave};
+use lost::{look_again, lost_with};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -242,138 +248,6 @@ fn end_record(
     record.state = step.state;
     record.merged_at.clone_from(&step.merged_at);
     writer.next(repo, before, &record, &event)
-}
-
-/// Commits that only the reflogs about to go can reach.
-fn lost_with(repo: &Repo, worktree: &Worktree, branch: Option<&str>, kept: &[ObjectId]) -> Result<Vec<ObjectId>> {
-    let mut logged = repo.reflog_ids(&worktree.git_dir, "HEAD")?;
-    if let Some(branch) = branch {
-        logged.extend(repo.reflog_ids(repo.common_dir(), branch)?);
-    }
-    if let Head::Detached(id) = worktree.head {
-        logged.push(id);
-    }
-    repo.only_in_reflogs(&logged, kept)
-}
-
-/// Keeps what only git's entry of a worktree can reach, whose directory is gone, and which is about to go too.
-///
-/// # Errors
-/// Refused or contended: then the entry may not go.
-pub fn keep_entry(repo: &Repo, writer: &Writer, session: &Loaded, worktree: &Worktree) -> Result<()> {
-    let mut tips = repo.salvage_index(worktree, &writer.identity)?;
-    tips.extend(lost_with(repo, worktree, None, &tips)?);
-    if tips.is_empty() {
-        return Ok(());
-    }
-    let place = worktree.path.to_str().map(str::to_owned);
-    let (name, id) = (session.name.clone(), session.id());
-    let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new(), sparse: None };
-    keep::add(repo, writer, &kept).map(drop)
-}
-
-/// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
-fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Result<Option<ObjectId>> {
-    let git = || repo.git_in(&worktree.path);
-    let mut salvage = None;
-    if step.state == State::Abandoned && status::dirty(&worktree.path)?.is_uncommitted() {
-        git()
-            .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
-            .arg(format!("session {}", step.name))
-            .run_ok()?;
-        let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
-        salvage = ObjectId::from_hex(stash.as_bytes()).ok();
-    }
-    let switched = match target.strip_prefix("refs/heads/") {
-        Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
-        None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
-    };
-    if let Err(error) = switched {
-        return Err(match salvage.map(|stash| unstash(repo, worktree, stash)) {
-            Some(Err(also)) => also.because(error),
-            _ => error.hint("Commit, stash or move what is in the way, then run it again."),
-        });
-    }
-    if worktree.tie.is_some() {
-        repo.untie(&worktree.git_dir)?;
-    }
-    Ok(salvage)
-}
-
-/// Brings back what git's stash took out of a checkout that stays.
-fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
-    let git = || repo.git_in(&worktree.path);
-    git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok().map_err(|error| {
-        Error::refused("Your uncommitted work could not be put back; it is on the stash.")
-            .because(error)
-            .hint(format!("`git stash apply --index {stash}` brings it back."))
-    })?;
-    // Somebody may have stashed meanwhile.
-    let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
-    if ObjectId::from_hex(newest.as_bytes()).ok() == Some(stash) {
-        git().args(["stash", "drop", "--quiet"]).run_ok()?;
-    }
-    Ok(())
-}
-
-/// A checkout that was left goes back to the session, since that lives on.
-fn come_back(repo: &Repo, worktree: &Worktree, step: &EndStep, name: &Name, salvage: Option<ObjectId>) -> Result<()> {
-    let short = crate::ops::base::short_name(&step.branch);
-    let switch = ["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short];
-    repo.git_in(&worktree.path).args(switch).run_ok().map_err(|error| {
-        let place = worktree.path.display();
-        Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'."))
-            .because(error)
-            .hint(format!("`git -C {place} switch {short}` goes back; the session has not ended."))
-    })?;
-    repo.tie(&worktree.git_dir, name)?;
-    salvage.map_or(Ok(()), |stash| unstash(repo, worktree, stash))
-}
-
-/// Looks once more at a directory that is about to be deleted: a program that stood in it may have written meanwhile.
-/// What the salvage does not hold gets an entry of its own in `@keep`.
-fn look_again(repo: &Repo, writer: &Writer, step: &EndStep, aside: &Worktree) -> Result<Option<ObjectId>> {
-    let id = step.id()?;
-    let now = repo.worktree_at_git_dir(&aside.git_dir).map_or(Head::Unknown, |worktree| worktree.head);
-    if let Head::Detached(commit) = now {
-        let kept = repo.ref_id(keep::REFERENCE)?;
-        let tips = repo.only_in_reflogs(&[commit], kept.as_slice())?;
-        if !tips.is_empty() {
-            let name = Name::parse(&step.name)?;
-            let place = step.worktree.clone();
-            let kept = Kept { name, id, worktree: place, salvage: None, tips, config: Vec::new(), sparse: None };
-            keep::add(repo, writer, &kept)?;
-        }
-    }
-    let Some(found) = repo.salvage_at(aside, &writer.identity, step.tip())? else { return Ok(None) };
-    if let Some(ended) = done::find(repo, id)? {
-        for event in crate::store::timeline::events(repo, ended.head) {
-            let event = event?;
-            let ends = matches!(event.kind, EventKind::Merged | EventKind::Kept | EventKind::Abandoned);
-            let known = event.trailers.into_iter().find(|(key, _)| key == "Session-Salvage");
-            if let Some(known) = known.and_then(|(_, hex)| ObjectId::from_hex(hex.as_bytes()).ok()) {
-                if repo.salvaged_trees(known)? == repo.salvaged_trees(found.commit)? {
-                    return Ok(None);
-                }
-                break;
-            }
-            // Before the end there may be salvage that came back.
-            if ends {
-                break;
-            }
-        }
-    }
-    let kept = Kept {
-        name: Name::parse(&step.name)?,
-        id,
-        worktree: step.worktree.clone(),
-        salvage: Some(found.commit),
-        tips: found.stages,
-        config: Vec::new(),
-        sparse: None,
-    };
-    keep::add(repo, writer, &kept)?;
-    Ok(Some(found.commit))
 }
 
 /// What comes after the commit point: git's entry, the directory, the claim. Returns warnings.

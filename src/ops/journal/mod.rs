@@ -177,6 +177,7 @@ pub fn report(ctx: &Context) -> Result<Vec<String>> {
 pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     let repo = &ctx.repo;
     remove_stale_locks(repo);
+    super::sync::sweep(repo);
     for seen in pending::all(repo)? {
         if !is_dead_by_now(repo, &seen) {
             continue;
@@ -268,11 +269,35 @@ fn remove_stale_locks(repo: &Repo) {
         let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else {
             continue;
         };
-        let is_ours = operation.len() == 32 && matches!(kind, "lock" | "message" | "index" | "index.lock");
+        let is_ours = operation.len() == 32 && matches!(kind, "lock" | "ref" | "message" | "index" | "index.lock");
         if is_ours && entry.metadata().is_ok_and(|meta| is_old(&meta)) && Hold::is_free(&hold_path(repo, operation)) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+    let stale = stale_locks(repo);
+    if stale.is_empty() {
+        return;
+    }
+    // One at a time: what was judged by one must not be taken away by another when its place is somebody's again.
+    let sweeping = repo.common_dir().join("sessions.sweep");
+    let Ok(Some(_sweeping)) = Hold::take(&sweeping) else { return };
+    for path in stale_locks(repo) {
+        // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
+        let aside = path.with_extension(format!("lock~{}", std::process::id()));
+        if std::fs::rename(&path, &aside).is_ok() {
+            if aside.metadata().is_ok_and(|meta| is_stale_lock(repo, &aside, &meta)) {
+                let _ = std::fs::remove_file(&aside);
+            } else {
+                let _ = std::fs::rename(&aside, &path);
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&sweeping);
+}
+
+/// Locks of refs of ours at which nobody is.
+fn stale_locks(repo: &Repo) -> Vec<PathBuf> {
+    let mut stale = Vec::new();
     let mut folders = vec![repo.common_dir().join("refs/sessions")];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = folder.read_dir() else { continue };
@@ -283,18 +308,11 @@ fn remove_stale_locks(repo: &Repo) {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "lock") && is_stale_lock(repo, &path, &meta)
             {
-                // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
-                let aside = path.with_extension(format!("lock~{}", std::process::id()));
-                if std::fs::rename(&path, &aside).is_ok() {
-                    if aside.metadata().is_ok_and(|meta| is_stale_lock(repo, &aside, &meta)) {
-                        let _ = std::fs::remove_file(&aside);
-                    } else {
-                        let _ = std::fs::rename(&aside, &path);
-                    }
-                }
+                stale.push(path);
             }
         }
     }
+    stale
 }
 
 /// Whether nobody can be at work under a lock of a ref any more: by its age, or because what it is about to set was made

@@ -360,7 +360,7 @@ impl<'a> Follow<'a> {
     fn old_file(&self, n: usize, name: &str, change: &Change) -> Result<Option<Stat>> {
         let seen = self.seen.borrow().get(n).copied().flatten();
         let now = self.look_at(name)?;
-        let is_old = if seen.zip(now).is_some_and(|(seen, now)| is_untouched(&seen, &now)) {
+        let is_old = if seen.zip(now).is_some_and(|(seen, now)| now.is_untouched_since(&seen)) {
             self.place.has_writer(name) != Some(true)
         } else {
             self.is_just(&self.stage.join(name), change.old)?
@@ -371,7 +371,7 @@ impl<'a> Follow<'a> {
     /// Whether what was found to be the old file is as it was then: somebody may have been just opening it.
     fn is_settled(&self, n: usize) -> Result<bool> {
         let Some(settled) = self.settled.borrow()[n] else { return Ok(false) };
-        Ok(self.look_at(&n.to_string())?.is_some_and(|now| is_untouched(&settled, &now)))
+        Ok(self.look_at(&n.to_string())?.is_some_and(|now| now.is_untouched_since(&settled)))
     }
 
     fn look_at(&self, name: &str) -> Result<Option<Stat>> {
@@ -393,11 +393,6 @@ impl<'a> Follow<'a> {
 /// What git would not get written either, and it would find that out half way.
 fn unwritable(error: Error) -> Error {
     error.met(Hurdle::Unwritable).hint("Nothing was changed; make room on the disk and run it again.")
-}
-
-/// Whether a file has not been written to in between. Its ctime tells nothing: a rename changes that.
-fn is_untouched(then: &Stat, now: &Stat) -> bool {
-    (then.dev, then.ino, then.mode, then.size, then.mtime) == (now.dev, now.ino, now.mode, now.size, now.mtime)
 }
 
 fn kind_of(stat: &Stat) -> Option<Kind> {

@@ -51,22 +51,9 @@ impl Worker<'_> {
                 planned.row.obstacle = Some(Obstacle::new(Reason::Operation, sentence, remedy));
                 return Ok(());
             }
-            let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
             let collisions: Vec<_> = paths.into_iter().filter(|change| is_unmerged(change.mark)).collect();
             if collisions.is_empty() {
-                // What git says last is what came of it; its reason is before that.
-                let text = output.stderr.trim().lines().next().unwrap_or("no reason was given").to_owned();
-                let onto = if self.options.merge { onto.to_string() } else { planned.row.onto_name.clone() };
-                planned.row.outcome = Outcome::Skipped;
-                planned.row.obstacle = Some(Obstacle::new(
-                    Reason::Hook,
-                    format!("A hook or git itself said no: {text}"),
-                    format!(
-                        "git -C {} {verb} {}",
-                        super::look::quoted(&worktree.path),
-                        crate::ops::shell_quoted(&onto)
-                    ),
-                ));
+                said_no(planned, &worktree, verb, self.options.merge.then_some(onto), &output.stderr);
                 return Ok(());
             }
             planned.row.outcome = Outcome::Conflict;
@@ -167,8 +154,26 @@ impl Worker<'_> {
     }
 }
 
+/// Whether a path is unmerged, by the two letters of `git status`.
+pub(super) fn is_unmerged(mark: [u8; 2]) -> bool {
+    mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD"
+}
+
+/// git stopped, and nothing collides; `merged` is what it was to merge.
+pub(super) fn said_no(planned: &mut Planned, worktree: &Worktree, verb: &str, merged: Option<ObjectId>, words: &str) {
+    // What git says last is what came of it; its reason is before that.
+    let text = words.trim().lines().next().unwrap_or("no reason was given").to_owned();
+    let onto = merged.map_or_else(|| planned.row.onto_name.clone(), |id| id.to_string());
+    planned.row.outcome = Outcome::Skipped;
+    planned.row.obstacle = Some(Obstacle::new(
+        Reason::Hook,
+        format!("A hook or git itself said no: {text}"),
+        format!("git -C {} {verb} {}", super::look::quoted(&worktree.path), crate::ops::shell_quoted(&onto)),
+    ));
+}
+
 /// The rebase that git would be asked for: onto the base tip, the fork in the base's history or not.
-fn rebase(
+pub(super) fn rebase(
     repo: &Repo,
     git: crate::host::process::Command,
     planned: &Planned,

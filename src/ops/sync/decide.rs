@@ -94,7 +94,8 @@ impl Stack<'_> {
                 None => {
                     planned.row.outcome = Outcome::Rebased;
                     planned.row.onto = None;
-                    return by_git(planned, "what it stands on is rebased by git").map(|()| None);
+                    let why = "what it stands on is rebased by git";
+                    return self.by_git(replayer.repo(), planned, why).map(|()| None);
                 }
             }
         }
@@ -120,7 +121,8 @@ impl Stack<'_> {
             if self.options.rebase_merges {
                 planned.row.outcome = Outcome::Rebased;
                 planned.row.replayed = own.len();
-                return by_git(planned, "there are merges among its commits").map(|()| None);
+                let why = "there are merges among its commits";
+                return self.by_git(replayer.repo(), planned, why).map(|()| None);
             }
             skip(
                 &mut planned.row,
@@ -174,38 +176,56 @@ impl Stack<'_> {
                 ));
             }
         }
-        self.take_along(replayer, planned, (question.tip, to), git_must.or(inexact))
+        self.take_along(replayer, planned, (question.tip, to), git_must.or(inexact), inexact.is_none())
     }
 
-    /// Looks at what lies in the way of the move, and takes uncommitted changes along.
+    /// git does it, and the row says why: aside, where there are uncommitted changes.
+    fn by_git(&self, repo: &Repo, planned: &mut Planned, why: &str) -> Result<()> {
+        let Some(worktree) = &planned.worktree else {
+            return Err(Error::refused(format!("git has to do it ({why}), and it has no worktree."))
+                .hint(format!("git session adopt {}", planned.session.name)));
+        };
+        planned.action = Action::ByGit;
+        if !planned.dirty.is_empty() {
+            // What else there is that only git can do is done in another place.
+            let must_be_here = if look::hooks_run(repo, worktree, self.options) {
+                Some("hooks run")
+            } else {
+                (!super::aside::is_possible(worktree)).then_some("the worktree has settings of its own")
+            };
+            if let Some(why) = must_be_here {
+                let sentence =
+                    format!("git has to do it there ({why}), and would put uncommitted changes aside meanwhile.");
+                leave_dirty(planned, sentence);
+                return Ok(());
+            }
+            planned.action = Action::Aside;
+        }
+        planned.row.to = None;
+        planned.row.notes.push(format!("by git: {why}"));
+        Ok(())
+    }
+
+    /// Looks at what lies in the way of the move, and takes uncommitted changes along. Of what git makes itself only the
+    /// trees are known, and not even those where that is why it does.
     fn take_along(
         &self,
         replayer: &mut Replayer,
         planned: &mut Planned,
         (old, new): (ObjectId, ObjectId),
         git_must: Option<&'static str>,
+        is_exact: bool,
     ) -> Result<()> {
-        let repo = replayer.repo();
-        let (before, after) = (repo.commit(old)?.tree, repo.commit(new)?.tree);
-        let mut overlap = Vec::new();
-        if let Some(worktree) = &planned.worktree {
-            let touched = repo.changed_between_trees(before, after)?;
-            if let Some(obstacle) = in_the_way(repo, worktree, before, &touched, planned)? {
-                skip(&mut planned.row, obstacle);
-                planned.row.to = None;
-                planned.action = Action::Nothing;
-                return Ok(());
+        if is_exact || planned.dirty.is_empty() {
+            lay_along(replayer, self.identity, planned, (old, new))?;
+        }
+        match git_must {
+            Some(why) if planned.row.outcome.moves() => {
+                planned.carried = None;
+                self.by_git(replayer.repo(), planned, why)
             }
-            let dirty: HashSet<&BString> = planned.dirty.iter().collect();
-            overlap = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
+            _ => Ok(()),
         }
-        if let Some(why) = git_must {
-            return by_git(planned, why);
-        }
-        if overlap.is_empty() {
-            return Ok(());
-        }
-        carry::carry(replayer, self.identity, planned, Route { old, new, carried: None }, &overlap)
     }
 
     /// What cannot be read in a partial clone git fetches on its way; anything else is a failure.
@@ -219,7 +239,7 @@ impl Stack<'_> {
         if let Some(Own::Chain { commits, .. }) = &self.chains[n] {
             planned.row.replayed = commits.len();
         }
-        if let Err(error) = by_git(planned, "this is a partial clone, and some of it is not here") {
+        if let Err(error) = self.by_git(repo, planned, "this is a partial clone, and some of it is not here") {
             fail(planned, &error);
         }
     }
@@ -262,7 +282,7 @@ impl Stack<'_> {
                 planned.row.outcome = Outcome::Merged;
                 planned.action = Action::Merge;
                 if let Some(why) = git_must {
-                    by_git(planned, why)?;
+                    self.by_git(repo, planned, why)?;
                 }
             }
             Merged::Conflict(paths) => {
@@ -305,7 +325,7 @@ impl Stack<'_> {
         planned.row.outcome = Outcome::Merged;
         planned.row.to = Some(to);
         planned.action = Action::Move { to, rewritten: Vec::new() };
-        self.take_along(replayer, planned, (tip, to), git_must)
+        self.take_along(replayer, planned, (tip, to), git_must, true)
     }
 
     /// The own commits without what the base has already.
@@ -370,6 +390,32 @@ impl Stack<'_> {
     }
 }
 
+/// Looks at what lies in the way of a move, and plans to take along what is uncommitted; where that cannot be, the row
+/// says so.
+pub(super) fn lay_along(
+    replayer: &mut Replayer,
+    identity: &Identity,
+    planned: &mut Planned,
+    (old, new): (ObjectId, ObjectId),
+) -> Result<()> {
+    let repo = replayer.repo();
+    let (before, after) = (repo.commit(old)?.tree, repo.commit(new)?.tree);
+    let Some(worktree) = &planned.worktree else { return Ok(()) };
+    let touched = repo.changed_between_trees(before, after)?;
+    if let Some(obstacle) = in_the_way(repo, worktree, before, &touched, planned)? {
+        skip(&mut planned.row, obstacle);
+        planned.row.to = None;
+        planned.action = Action::Nothing;
+        return Ok(());
+    }
+    let dirty: HashSet<&BString> = planned.dirty.iter().collect();
+    let overlap: Vec<BString> = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
+    if overlap.is_empty() {
+        return Ok(());
+    }
+    carry::carry(replayer, identity, planned, Route { old, new, carried: None }, &overlap)
+}
+
 /// An untracked file where the new tip has one, or a directory, or a file where it has a directory.
 fn in_the_way(
     repo: &Repo,
@@ -411,23 +457,6 @@ pub(super) fn fail(planned: &mut Planned, error: &Error) {
     planned.row.to = None;
     let remedy = error.hints().first().cloned();
     planned.row.obstacle = Some(Obstacle { reason: None, sentence: error.one_line(), remedy });
-}
-
-/// git does it, and the row says why.
-fn by_git(planned: &mut Planned, why: &str) -> Result<()> {
-    if planned.worktree.is_none() {
-        return Err(Error::refused(format!("git has to do it ({why}), and it has no worktree."))
-            .hint(format!("git session adopt {}", planned.session.name)));
-    }
-    if !planned.dirty.is_empty() {
-        let sentence = format!("git has to do it ({why}), and would put uncommitted changes aside meanwhile.");
-        leave_dirty(planned, sentence);
-        return Ok(());
-    }
-    planned.action = Action::ByGit;
-    planned.row.to = None;
-    planned.row.notes.push(format!("by git: {why}"));
-    Ok(())
 }
 
 /// A session whose uncommitted changes cannot be carried stays as it is.

@@ -192,6 +192,10 @@ impl Worker<'_> {
             Action::Move { to, .. } => *to,
             Action::Merge => self.merge(planned, from, onto)?,
             Action::ByGit => return self.by_git(planned, from, onto).map(|()| None),
+            Action::Aside => match self.aside(planned, from, onto)? {
+                Some(to) => to,
+                None => return Ok(None),
+            },
         };
         let step = self.step(planned, from, to, onto, false);
         let mut holds = vec![from, to, onto];

@@ -151,6 +151,11 @@ fn has_hook(repo: &Repo, worktree: &Worktree, names: &[&str]) -> bool {
     names.iter().any(|name| hooks::would_run(repo, &worktree.path, name))
 }
 
+/// Whether hooks run when git does it.
+pub(super) fn hooks_run(repo: &Repo, worktree: &Worktree, options: &Options) -> bool {
+    has_hook(repo, worktree, if options.merge { &MERGE_HOOKS } else { &HOOKS })
+}
+
 /// Hooks of the branch itself that do not run.
 pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
     HOOKS.iter().chain(&MERGE_HOOKS).any(|name| hooks::is_left_out(repo, &worktree.path, name))

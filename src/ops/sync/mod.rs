@@ -3,6 +3,7 @@
 //! The plan is made in memory and in parallel; what is executed is one unit for each session, and one that fails leaves
 //! its session as it was and stops no other but those stacked on it.
 
+mod aside;
 mod by_git;
 mod carry;
 mod collide;
@@ -14,6 +15,7 @@ mod plan;
 mod resolve;
 
 pub use crate::git::worktrees::path_of_bytes as path_of;
+pub(in crate::ops) use aside::sweep;
 pub use collide::Collision;
 pub use execute::execute;
 pub use look::{require_free, require_still};
@@ -221,6 +223,8 @@ pub(crate) enum Action {
     },
     /// git does it in the worktree.
     ByGit,
+    /// git does it in a worktree of its own, and then it moves.
+    Aside,
     /// The base is merged into it.
     Merge,
 }

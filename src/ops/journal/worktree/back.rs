@@ -81,11 +81,8 @@ impl Follow<'_> {
                 if self.root.lstat(path)?.is_none() {
                     return self.put_back(&staged, path);
                 }
-                self.root.exchange(&staged, path)?;
-                if !self.is_just(&staged, new)? {
-                    // Somebody's, newer than both: it stays where he wrote it.
-                    self.root.exchange(&staged, path)?;
-                }
+                // Somebody's, newer than both, stays where he wrote it.
+                self.root.exchange_back::<Error>(&staged, path, || self.is_just(&staged, new))?;
             }
         }
         Ok(())

@@ -1,0 +1,165 @@
+//! Refs of ours, written so that their locks say from the first moment what is about to be set.
+//!
+//! The lock of a ref is a link to a file that has the new value already: whoever finds it after our death can tell that
+//! it was ours, and there is no moment at which it is empty. `packed-refs` is read, and never locked. Otherwise this is
+//! what git does: lock, compare, write the reflog, rename.
+
+use super::{Edit, Expect, New, Target, files};
+use crate::error::{Context as _, Error, Result};
+use gix::refs::FullName;
+use gix::refs::store::WriteReflog;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long somebody's lock is waited for, as git does without `core.filesRefLockTimeout`.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Does all edits, each an update or a creation, or none. False where this cannot be done here: nothing is done then.
+///
+/// # Errors
+/// Refused, if a lock is held or an expectation does not hold.
+pub(super) fn transact(inner: &gix::Repository, common_dir: &Path, edits: &[Edit], message: &str) -> Result<bool> {
+    let is_disabled = inner.refs.write_reflog == WriteReflog::Disable;
+    let committer = inner.committer().and_then(std::result::Result::ok);
+    if cfg!(not(unix)) || inner.refs.namespace.is_some() || committer.is_none() && !is_disabled {
+        return Ok(false);
+    }
+    let mut sorted: Vec<&Edit> = edits.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut locked = Vec::with_capacity(sorted.len());
+    for edit in sorted {
+        let New::To(id) = edit.new else { continue };
+        FullName::try_from(edit.name.as_str()).or_refuse(|| format!("'{}' is no ref.", edit.name))?;
+        let path = common_dir.join(&edit.name);
+        let Some(lock) = Lock::take(common_dir, &path, &format!("{id}\n"))? else { return Ok(false) };
+        let now = files::find(inner, &edit.name)?;
+        let is_as_expected = match edit.expect {
+            Expect::Missing => now.is_none(),
+            Expect::Is(old) => now == Some(Target::Object(old)),
+        };
+        if !is_as_expected {
+            return Err(Error::refused(format!("'{}' is not what was expected.", edit.name)));
+        }
+        lock.clear_the_way()?;
+        locked.push((edit, id, lock));
+    }
+    let one_line = message.replace('\n', " ");
+    for (edit, id, lock) in locked {
+        let old = match edit.expect {
+            Expect::Is(old) => old,
+            Expect::Missing => id.kind().null(),
+        };
+        if let Some(committer) = committer.filter(|_| !is_disabled && old != id) {
+            let mut line = format!("{old} {id} ").into_bytes();
+            committer.trim().write_to(&mut line).or_refuse(|| "The reflog could not be written.")?;
+            line.extend_from_slice(format!("\t{one_line}\n").as_bytes());
+            append(&common_dir.join("logs").join(&edit.name), super::is_logged(&edit.name), &line)?;
+        }
+        lock.commit()?;
+    }
+    Ok(true)
+}
+
+/// The lock of a ref, with its new value in it. Dropped, it is given back.
+struct Lock {
+    path: PathBuf,
+    lock: PathBuf,
+    is_ours: bool,
+}
+
+impl Lock {
+    /// None where there are no links.
+    fn take(common_dir: &Path, path: &Path, value: &str) -> Result<Option<Lock>> {
+        let mut lock = path.as_os_str().to_owned();
+        lock.push(".lock");
+        let lock = PathBuf::from(lock);
+        let bits: String = crate::host::random::bits()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let own = common_dir.join(format!("session-{bits}.ref"));
+        let written = std::fs::File::create_new(&own).and_then(|mut file| file.write_all(value.as_bytes()));
+        let begin = Instant::now();
+        let linked = written.and_then(|()| {
+            loop {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                match std::fs::hard_link(&own, &lock) {
+                    // Whoever deletes the last ref of a folder deletes the folder too.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound && begin.elapsed() < PATIENCE => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && begin.elapsed() < PATIENCE => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    outcome => return outcome,
+                }
+            }
+        });
+        let _ = std::fs::remove_file(&own);
+        match linked {
+            Ok(()) => Ok(Some(Lock { path: path.to_owned(), lock, is_ours: true })),
+            Err(error) if cannot_link(&error) => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && lock.symlink_metadata().is_ok() => {
+                Err(error).or_refuse(|| format!("'{}' is there already.", lock.display()))
+            }
+            Err(error) => Err(error).or_refuse(|| format!("'{}' could not be written.", path.display())),
+        }
+    }
+
+    /// A folder that refs have left goes; one in which there are some makes this no name for a ref.
+    fn clear_the_way(&self) -> Result<()> {
+        if !self.path.is_dir() {
+            return Ok(());
+        }
+        remove_empty(&self.path)
+            .or_refuse(|| format!("'{}' is a folder of refs, and cannot be a ref.", self.path.display()))
+    }
+
+    fn commit(mut self) -> Result<()> {
+        let failed = || format!("'{}' could not be put in place.", self.path.display());
+        std::fs::rename(&self.lock, &self.path).or_refuse(failed)?;
+        self.is_ours = false;
+        Ok(())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.is_ours {
+            let _ = std::fs::remove_file(&self.lock);
+        }
+    }
+}
+
+/// Whether the file system has no links, or the refs lie on another one than the rest.
+fn cannot_link(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::CrossesDevices | ErrorKind::TooManyLinks
+    )
+}
+
+/// Removes a folder in which there is nothing but folders.
+fn remove_empty(folder: &Path) -> std::io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty(&entry.path())?;
+        }
+    }
+    std::fs::remove_dir(folder)
+}
+
+fn append(log: &Path, is_wanted: bool, line: &[u8]) -> Result<()> {
+    let failed = || format!("The reflog '{}' could not be written.", log.display());
+    if is_wanted && let Some(folder) = log.parent() {
+        std::fs::create_dir_all(folder).or_refuse(failed)?;
+    }
+    if log.is_dir() {
+        remove_empty(log).or_refuse(failed)?;
+    }
+    match std::fs::OpenOptions::new().append(true).create(is_wanted).open(log) {
+        Ok(mut file) => file.write_all(line).or_refuse(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_wanted => Ok(()),
+        Err(error) => Err(error).or_refuse(failed),
+    }
+}

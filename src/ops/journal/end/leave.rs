@@ -1,0 +1,70 @@
+//! A checkout that stays when its session ends: it is switched to another branch, and back if that fails.
+
+use super::EndStep;
+use crate::error::{Error, Result};
+use crate::git::{Repo, Worktree, status};
+use crate::session::{Name, ObjectId, State};
+
+/// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
+pub(super) fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Result<Option<ObjectId>> {
+    let git = || repo.git_in(&worktree.path);
+    let mut salvage = None;
+    if step.state == State::Abandoned && status::dirty(&worktree.path)?.is_uncommitted() {
+        git()
+            .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
+            .arg(format!("session {}", step.name))
+            .run_ok()?;
+        let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
+        salvage = ObjectId::from_hex(stash.as_bytes()).ok();
+    }
+    let switched = match target.strip_prefix("refs/heads/") {
+        Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
+        None => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--detach", target]).run_ok(),
+    };
+    if let Err(error) = switched {
+        return Err(match salvage.map(|stash| unstash(repo, worktree, stash)) {
+            Some(Err(also)) => also.because(error),
+            _ => error.hint("Commit, stash or move what is in the way, then run it again."),
+        });
+    }
+    if worktree.tie.is_some() {
+        repo.untie(&worktree.git_dir)?;
+    }
+    Ok(salvage)
+}
+
+/// Brings back what git's stash took out of a checkout that stays.
+pub(super) fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
+    let git = || repo.git_in(&worktree.path);
+    git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok().map_err(|error| {
+        Error::refused("Your uncommitted work could not be put back; it is on the stash.")
+            .because(error)
+            .hint(format!("`git stash apply --index {stash}` brings it back."))
+    })?;
+    // Somebody may have stashed meanwhile.
+    let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
+    if ObjectId::from_hex(newest.as_bytes()).ok() == Some(stash) {
+        git().args(["stash", "drop", "--quiet"]).run_ok()?;
+    }
+    Ok(())
+}
+
+/// A checkout that was left goes back to the session, since that lives on.
+pub(super) fn come_back(
+    repo: &Repo,
+    worktree: &Worktree,
+    step: &EndStep,
+    name: &Name,
+    salvage: Option<ObjectId>,
+) -> Result<()> {
+    let short = crate::ops::base::short_name(&step.branch);
+    let switch = ["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short];
+    repo.git_in(&worktree.path).args(switch).run_ok().map_err(|error| {
+        let place = worktree.path.display();
+        Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'."))
+            .because(error)
+            .hint(format!("`git -C {place} switch {short}` goes back; the session has not ended."))
+    })?;
+    repo.tie(&worktree.git_dir, name)?;
+    salvage.map_or(Ok(()), |stash| unstash(repo, worktree, stash))
+}
