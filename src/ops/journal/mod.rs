@@ -315,22 +315,24 @@ fn stale_locks(repo: &Repo) -> Vec<PathBuf> {
     stale
 }
 
-/// Whether nobody can be at work under a lock of a ref any more: by its age, or because what it is about to set was made
-/// by an operation whose process is dead, with no child left.
+/// Whether nobody can be at work under a lock of a ref any more: because what it is about to set was made by an operation
+/// whose process is dead, with no child left, or by its age. One whose operation is held stays however old it is: a
+/// process can be stopped, and a machine can sleep.
 fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
-    if is_old(meta) {
-        return true;
-    }
-    let Ok(text) = std::fs::read_to_string(lock) else { return false };
-    let value = ObjectId::from_hex(text.trim().as_bytes()).ok().filter(|id| repo.has_object(*id));
-    let Some(commit) = value.and_then(|id| repo.commit(id).ok()) else { return false };
-    let message = String::from_utf8_lossy(&commit.message);
-    let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "));
-    let Some(operation) = operation.and_then(|text| OperationId::parse(text.trim())) else { return false };
+    let Some((operation, message)) = operation_of_lock(repo, lock) else { return is_old(meta) };
     let hold = hold_path(repo, operation.as_str());
-    // Who ends by himself takes his hold along.
     let died_at_work = hold.exists() || Process::parse(&message).liveness() == Liveness::Dead;
-    died_at_work && Hold::is_free(&hold)
+    // Who ends by himself takes his hold along.
+    Hold::is_free(&hold) && (is_old(meta) || died_at_work)
+}
+
+/// Which operation made what a lock is about to set, and what it says of itself.
+fn operation_of_lock(repo: &Repo, lock: &Path) -> Option<(OperationId, String)> {
+    let text = std::fs::read_to_string(lock).ok()?;
+    let value = ObjectId::from_hex(text.trim().as_bytes()).ok().filter(|id| repo.has_object(*id))?;
+    let message = String::from_utf8_lossy(&repo.commit(value).ok()?.message).into_owned();
+    let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "))?;
+    Some((OperationId::parse(operation.trim())?, message))
 }
 
 fn is_old(meta: &std::fs::Metadata) -> bool {
