@@ -253,6 +253,7 @@ fn say_one(
     let repo = &ctx.repo;
     let Some(session) = record::find(repo, name)? else { return Ok(()) };
     let at = commit.unwrap_or(plan.onto.id);
+    let merged = plan.cars.iter().find(|car| car.name == *name).map(|car| car.tip.to_string());
     let what = format!("into {} at {}", plan.base.short(), repo.short(at));
     let appended = writer.append(repo, name, session.id(), |_, record| {
         let mut event = writer.event(name, EventKind::Integrated, what.clone());
@@ -261,6 +262,7 @@ fn say_one(
         record.state = State::Merged;
         record.reason = None;
         record.merged_at = Some(at.to_string());
+        record.merged_tip.clone_from(&merged);
         Ok(Some(event))
     });
     appended.map(drop)
