@@ -9,6 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 /// Which to merge first, found out by merging in memory; who cannot, and why
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("format", |arg| arg.help("Print `table`, `json` or `dot`")))]
 pub struct Args {
     /// Only these; @ for this one
     #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]

@@ -236,6 +236,25 @@ fn what_has_a_verdict_on_its_tree_is_not_run_again() {
     r.git("session integrate --all --test").code(1).stderr_contains("session.test");
 }
 
+#[cfg(unix)]
+#[test]
+fn who_makes_the_tests_hang_breaks_them() {
+    let r = Sandbox::new();
+    three(&r);
+    session(&r, "hangs", "").file("hangs", "x\n").commit("hangs");
+    let run = r.git(
+        "session integrate --all --into main --yes --json --timeout 1 --test '[ ! -e hangs ] || { sleep 300 & sleep 301; }'",
+    );
+    run.code(1).stderr_contains("Its time was up.");
+    let answer = run.json_as("integrate");
+    assert_eq!(merged(&answer), ["one", "two"]);
+    assert_eq!(blocked(&answer), [("hangs", "broke-tests"), ("rival", "conflict")]);
+    assert!(r.has("two.txt") && !r.has("hangs"));
+    let noted = r.git("log --all --format=%N --notes=sessions").ok().text();
+    assert!(!noted.contains("failed"), "{noted}");
+    r.git("session integrate --all --timeout 1").code(2).stderr_contains("--test");
+}
+
 #[test]
 fn a_test_that_changes_what_it_tests_is_not_noted() {
     let r = Sandbox::new();

@@ -1,6 +1,6 @@
 //! Doing it: the merges as objects, the tests, one move, then what is said of the sessions.
 
-use super::prove::{Proof, Prover, Stop};
+use super::prove::{Proof, Prover, Stop, Told};
 use super::train::{MOVED, plan_without};
 use super::{Car, IntegratePlan, Integrated, scratch};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub fn execute(
     let mut chain = build(ctx, writer, &plan)?;
     let mut runs = Vec::new();
     if let Some(command) = plan.options.test.clone() {
-        let mut prover = Prover::new(repo, writer, &command, interrupt, tell)?;
+        let mut prover = Prover::new(repo, writer, &command, plan.options.timeout, Told { interrupt, tell })?;
         loop {
             let start = Stop { commit: plan.onto.id, tree: repo.commit(plan.onto.id)?.tree, after: None };
             match prover.prove(&start, &stops(&plan, &chain))? {
