@@ -7,22 +7,25 @@
 The base and the topics are those of `sync.py`. `speed` prints the CPU and wall time of `git session order --all` as a
 ratio to `git session conflicts --committed` for the same branches. `order` merges in the order found, in the
 maintainers' own (that of their merges) and in random ones, leaving out what stops, and prints how many of each go in
-cleanly; `dense` does so with those topics that share files with the most others, `commits` with single commits of the
-history after the base put onto it, of which many really collide. Every merge is one of `git merge-tree`: those of the
+cleanly; `dense` does so with those topics that share files with the most others, `commits` with those single commits of
+the history after the base, put onto it, that really collide with the most others. Every merge is one of `git merge-tree`: those of the
 order found, of the maintainers' and of `--checked` random orders one after another on commits, those of all random ones
 on the files in question, each different one once; both have to give the same numbers. `integrate` prints the time of `git session integrate` without tests as a ratio to a loop of
 `git merge --no-ff` in a worktree.
 """
 
 import argparse
+import collections
+import hashlib
 import json
 import os
 import random
 import shutil
 import statistics
 import subprocess
+import zlib
 
-from conflicts import follow_upstream, merge_tree, single_commits
+from conflicts import follow_upstream, merge_tree, said, single_commits
 from sync import ENV, clone, git, timed, topics
 
 
@@ -90,6 +93,62 @@ def touched(place, base, tip):
     return fork, paths, above, moves
 
 
+class Objects:
+    """Trees of few files, written and read without a process for each."""
+
+    def __init__(self, place, scratch):
+        self.scratch, self.written, self.seen = scratch, set(), {}
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.makedirs(scratch)
+        env = dict(ENV, GIT_OBJECT_DIRECTORY=scratch,
+                   GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(place, ".git/objects"))
+        self.reader = subprocess.Popen(["git", "cat-file", "--batch"], cwd=place, env=env, stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE)
+
+    def close(self):
+        self.reader.stdin.close()
+        self.reader.wait()
+
+    def write(self, files):
+        """The tree of files, by path in bytes: mode and id."""
+        folders, entries = {}, []
+        for path, (mode, oid) in files.items():
+            first, _, rest = path.partition(b"/")
+            if rest:
+                folders.setdefault(first, {})[rest] = mode, oid
+            else:
+                entries.append((first, mode, oid))
+        entries += [(name, b"40000", self.write(inner)) for name, inner in folders.items()]
+        entries.sort(key=lambda entry: entry[0] + (b"/" if entry[1] == b"40000" else b""))
+        body = b"".join(mode + b" " + name + b"\0" + oid for name, mode, oid in entries)
+        data = b"tree %d\0" % len(body) + body
+        oid = hashlib.sha1(data).digest()
+        if oid not in self.written:
+            self.written.add(oid)
+            folder = os.path.join(self.scratch, oid.hex()[:2])
+            os.makedirs(folder, exist_ok=True)
+            with open(os.path.join(folder, oid.hex()[2:]), "wb") as file:
+                file.write(zlib.compress(data, 1))
+        return oid
+
+    def read(self, tree):
+        """All files of a tree."""
+        if tree not in self.seen:
+            self.reader.stdin.write(tree.hex().encode() + b"\n")
+            self.reader.stdin.flush()
+            size = int(self.reader.stdout.readline().split()[2])
+            body, files = self.reader.stdout.read(size + 1)[:-1], {}
+            while body:
+                head, _, rest = body.partition(b"\0")
+                (mode, name), oid, body = head.split(b" ", 1), rest[:20], rest[20:]
+                if mode == b"40000":
+                    files.update((name + b"/" + path, what) for path, what in self.read(oid).items())
+                else:
+                    files[name] = mode, oid
+            self.seen[tree] = files
+        return self.seen[tree]
+
+
 class Simulation:
     """How many go in, for thousands of orders at once: each different merge is asked of git once.
 
@@ -97,14 +156,12 @@ class Simulation:
     near; two merges are the same if these files are. What comes of it is put back among the others.
     """
 
+    # So many orders at once: what git makes of them takes room.
+    AT_ONCE = 2500
+
     def __init__(self, place, base, found, scratch):
-        self.place, self.found, self.scratch = place, found, scratch
-        shutil.rmtree(scratch, ignore_errors=True)
-        os.makedirs(scratch)
-        self.env = dict(ENV, GIT_OBJECT_DIRECTORY=scratch, GIT_INDEX_FILE=scratch + ".index",
-                        GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(place, ".git/objects"))
+        self.place, self.scratch, self.merges, self.near = place, scratch, 0, {}
         touches = {name: touched(place, base, tip) for name, tip in found.items()}
-        self.near, self.known = {}, {}
         for name, (fork, paths, above, moves) in touches.items():
             near = set(paths)
             for _, their_paths, their_above, they_move in touches.values():
@@ -113,58 +170,44 @@ class Simulation:
             fields = git("diff", "--name-status", "-z", "-M", "--diff-filter=R", fork, base, cwd=place).split("\0")
             for old, new in zip(fields[1::3], fields[2::3]):
                 near |= {old, new} if old in near else set()
-            self.near[name] = sorted(near)
-        everything = sorted(set().union(*self.near.values()))
-        self.start = self.files(base, everything)
+            self.near[name] = sorted(path.encode() for path in near)
+        self.start = self.files(base, set().union(*self.near.values()))
         # What the branch and where it forked have of the files that are looked at.
-        self.sides = {name: tuple(self.tree(self.files(commit, self.near[name]))
-                                  for commit in (touches[name][0], tip)) for name, tip in found.items()}
+        self.sides = {name: [self.files(commit, self.near[name]) for commit in (touches[name][0], tip)]
+                      for name, tip in found.items()}
 
     def files(self, commit, paths):
-        out = subprocess.run(["git", "ls-tree", "-r", "-z", commit, "--", *paths], cwd=self.place, env=self.env,
-                             stdout=subprocess.PIPE, check=True).stdout.decode()
-        rows = (row.split("\t", 1) for row in out.split("\0") if row)
-        return {path: what for what, path in rows if path in set(paths)}
-
-    def tree(self, files):
-        if os.path.exists(self.scratch + ".index"):
-            os.remove(self.scratch + ".index")
-        lines = "".join(f"{what}\t{path}\0" for path, what in files.items())
-        subprocess.run(["git", "update-index", "-z", "--index-info"], cwd=self.place, env=self.env, input=lines.encode(),
-                       check=True)
-        return subprocess.run(["git", "write-tree"], cwd=self.place, env=self.env, text=True, stdout=subprocess.PIPE,
-                              check=True).stdout.strip()
-
-    def key(self, name, files):
-        return name, tuple(files.get(path) for path in self.near[name])
-
-    def ask(self, keys):
-        keys = sorted(set(keys) - self.known.keys(), key=str)
-        lines = []
-        for name, before in keys:
-            fork, tip = self.sides[name]
-            ours = self.tree({path: what for path, what in zip(self.near[name], before) if what})
-            lines.append(f"{fork} -- {ours} {tip}")
-        for key, (tree, paths) in zip(keys, merge_tree(self.place, lines, self.scratch, keeps=True)):
-            self.known[key] = None
-            if paths is None:
-                out = subprocess.run(["git", "ls-tree", "-r", "-z", tree], cwd=self.place, env=self.env,
-                                     stdout=subprocess.PIPE, check=True).stdout.decode()
-                self.known[key] = {path: what for what, path in (row.split("\t", 1) for row in out.split("\0") if row)}
+        out = subprocess.run(["git", "ls-tree", "-r", "-z", commit], cwd=self.place, env=ENV, stdout=subprocess.PIPE,
+                             check=True).stdout
+        rows, wanted = (row.split(b"\t", 1) for row in out.split(b"\0") if row), set(paths)
+        return {path: (what.split()[0], bytes.fromhex(what.split()[2].decode())) for what, path in rows if path in wanted}
 
     def of(self, orders):
         """The number of those that go in, for each order."""
-        states, sizes = [dict(self.start) for _ in orders], [0] * len(orders)
-        for step in range(len(self.found)):
-            keys = [self.key(order[step], files) for order, files in zip(orders, states)]
-            self.ask(keys)
+        return [size for at in range(0, len(orders), self.AT_ONCE) for size in self.some(orders[at:at + self.AT_ONCE])]
+
+    def some(self, orders):
+        objects = Objects(self.place, self.scratch)
+        sides = {name: [objects.write(files).hex() for files in both] for name, both in self.sides.items()}
+        known, states, sizes = {}, [dict(self.start) for _ in orders], [0] * len(orders)
+        for step in range(len(self.near)):
+            keys = [(order[step], tuple(files.get(path) for path in self.near[order[step]]))
+                    for order, files in zip(orders, states)]
+            new = list(dict.fromkeys(key for key in keys if key not in known))
+            lines = []
+            for name, before in new:
+                ours = objects.write({path: what for path, what in zip(self.near[name], before) if what})
+                lines.append(f"{sides[name][0]} -- {ours.hex()} {sides[name][1]}")
+            for key, (tree, paths) in zip(new, merge_tree(self.place, lines, self.scratch, keeps=True)):
+                known[key] = objects.read(bytes.fromhex(tree)) if paths is None else None
             for at, key in enumerate(keys):
-                result = self.known[key]
-                if result is not None:
+                if known[key] is not None:
                     for path in self.near[key[0]]:
                         states[at].pop(path, None)
-                    states[at].update(result)
+                    states[at].update(known[key])
                     sizes[at] += 1
+        objects.close()
+        self.merges += len(known)
         return sizes
 
 
@@ -203,8 +246,14 @@ def judged(args, base, found, label, wanted=0):
     clone(args.repo, place, base)
     if found is None:
         follow_upstream(place, args.repo)
-        found = single_commits(place, base, wanted)
+        found = single_commits(place, base, 5 * wanted)
         git("config", "--unset", "branch.trunk.merge", cwd=place)
+        for name, tip in found.items():
+            git("branch", "-f", "--no-track", name, tip, cwd=place)
+        pairs = said(place, "--branches", "commit-*", "--base", "trunk")["pairs"]
+        degree = collections.Counter(pair[side] for pair in pairs if pair["severity"] == "conflict" for side in "ab")
+        most = {name for name, _ in degree.most_common(wanted)}
+        found = {name: tip for name, tip in found.items() if name in most}
     found = apart(place, base, found)
     for name, tip in found.items():
         git("branch", "-f", "--no-track", name, tip, cwd=place)
@@ -227,7 +276,7 @@ def judged(args, base, found, label, wanted=0):
         orders.append(some)
     counts = simulation.of(orders)
     wrong = sum(goes_in(place, base, orders[at])[0] != counts[at] for at in range(min(args.checked, len(orders))))
-    print(f"  {args.orders} random ones ({len(simulation.known)} different merges): best {max(counts)}, "
+    print(f"  {args.orders} random ones ({simulation.merges} different merges): best {max(counts)}, "
           f"mean {statistics.mean(counts):.2f}, worst {min(counts)}; {args.checked} of them merged on commits, "
           f"{wrong} come out otherwise", flush=True)
 
