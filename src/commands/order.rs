@@ -75,7 +75,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         Kind::Table => {
             let view = render::conflicts::View { width: render::width(), paint: stage.colours().out, of_sessions };
             render::long_answer(&render::order::table(&report, view), || ctx.pager())?;
-            render::narrate(&render::order::summary(&report, of_sessions));
+            if !report.trunks.is_empty() {
+                render::narrate(&render::order::summary(&report, of_sessions, options.all));
+            }
         }
     }
     Ok(Exit::Done)

@@ -168,6 +168,26 @@ fn without_into_a_branch_proposes_it() {
     assert_eq!(integrate(&r, "")["branch"], "next");
 }
 
+#[test]
+fn a_proposal_that_cannot_have_its_name_says_so_before_anything() {
+    let r = Sandbox::new();
+    three(&r);
+    r.git("branch integration").ok();
+    for more in ["--dry-run", ""] {
+        let line = format!("session integrate --all {more}");
+        r.unchanged_by(|r| {
+            r.git(&line)
+                .code(1)
+                .stderr_contains("'integration/main' and 'integration'")
+                .stderr_contains("integrationBranch");
+        });
+    }
+    for name in ["a..b", "-x", ""] {
+        r.config("session.integrationBranch", name);
+        r.git("session integrate --all").code(1).stderr_contains("is no name for the integration branch");
+    }
+}
+
 /// Sessions `s01` to `s20`: `s07` breaks the tests, `s08` needs it, `s13` is flaky.
 fn twenty(r: &Sandbox) {
     r.file("a.txt", "a\n").file("test.sh", TEST).commit("base");
