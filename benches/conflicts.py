@@ -29,10 +29,11 @@ import time
 from sync import ENV, clone, git, timed, topics
 
 
-def merge_tree(place, lines, scratch):
+def merge_tree(place, lines, scratch, keeps=False):
     """The answers of one `git merge-tree --stdin`: a tree, and the paths that conflict."""
-    shutil.rmtree(scratch, ignore_errors=True)
-    os.makedirs(scratch)
+    if not keeps:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.makedirs(scratch)
     env = dict(ENV, GIT_OBJECT_DIRECTORY=scratch,
                GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(place, ".git/objects"))
     out = subprocess.run(["git", "merge-tree", "--stdin", "-z", "--no-messages", "--write-tree"], cwd=place, env=env,

@@ -1,23 +1,31 @@
 #!/usr/bin/env python3
 """The order of real topic branches, and their integration, beside plain git, in one run.
 
-    benches/order.py --repo CLONE --at DIRECTORY [--count 20 100] [--back N] [--runs N] [--orders N]
-                     [speed] [order] [integrate]
+    benches/order.py --repo CLONE --at DIRECTORY [--count 20 100] [--back N] [--runs N] [--orders N] [--checked N]
+                     [speed] [order] [dense] [commits] [integrate]
 
 The base and the topics are those of `sync.py`. `speed` prints the CPU and wall time of `git session order --all` as a
 ratio to `git session conflicts --committed` for the same branches. `order` merges in the order found, in the
-maintainers' own (that of their merges) and in random ones, each step by `git merge-tree`, and prints how many of each go
-in cleanly. `integrate` prints the time of `git session integrate` without tests as a ratio to a loop of
+maintainers' own (that of their merges) and in random ones, leaving out what stops, and prints how many of each go in
+cleanly; `dense` does so with those topics that share files with the most others, `commits` with those single commits of
+the history after the base, put onto it, that really collide with the most others. Every merge is one of `git merge-tree`: those of the
+order found, of the maintainers' and of `--checked` random orders one after another on commits, those of all random ones
+on the files in question, each different one once; both have to give the same numbers. `integrate` prints the time of `git session integrate` without tests as a ratio to a loop of
 `git merge --no-ff` in a worktree.
 """
 
 import argparse
+import collections
+import hashlib
+import json
 import os
 import random
 import shutil
 import statistics
 import subprocess
+import zlib
 
+from conflicts import follow_upstream, merge_tree, said, single_commits
 from sync import ENV, clone, git, timed, topics
 
 
@@ -33,7 +41,6 @@ def prepared(args, count):
 
 
 def order_of(place, *more):
-    import json
     return json.loads(git("session", "order", "--all", "--json", *more, cwd=place))
 
 
@@ -72,23 +79,206 @@ def goes_in(place, base, names):
     return clean, git("rev-parse", f"{head}^{{tree}}", cwd=place)
 
 
+def touched(place, base, tip):
+    """Where a branch forked, the paths that it changes since, what lies above them, and whether it moves any."""
+    fork = git("merge-base", base, tip, cwd=place)
+    fields = [field for field in git("diff", "--name-status", "-z", "-M", fork, tip, cwd=place).split("\0") if field]
+    paths, moves, at = set(), False, 0
+    while at < len(fields):
+        both = fields[at][0] in "RC"
+        moves |= both
+        paths.update(fields[at + 1:at + 2 + both])
+        at += 2 + both
+    above = {"/".join(path.split("/")[:depth]) for path in paths for depth in range(path.count("/") + 1)}
+    return fork, paths, above, moves
+
+
+class Objects:
+    """Trees of few files, written and read without a process for each."""
+
+    def __init__(self, place, scratch):
+        self.scratch, self.written, self.seen = scratch, set(), {}
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.makedirs(scratch)
+        env = dict(ENV, GIT_OBJECT_DIRECTORY=scratch,
+                   GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(place, ".git/objects"))
+        self.reader = subprocess.Popen(["git", "cat-file", "--batch"], cwd=place, env=env, stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE)
+
+    def close(self):
+        self.reader.stdin.close()
+        self.reader.wait()
+
+    def write(self, files):
+        """The tree of files, by path in bytes: mode and id."""
+        folders, entries = {}, []
+        for path, (mode, oid) in files.items():
+            first, _, rest = path.partition(b"/")
+            if rest:
+                folders.setdefault(first, {})[rest] = mode, oid
+            else:
+                entries.append((first, mode, oid))
+        entries += [(name, b"40000", self.write(inner)) for name, inner in folders.items()]
+        entries.sort(key=lambda entry: entry[0] + (b"/" if entry[1] == b"40000" else b""))
+        body = b"".join(mode + b" " + name + b"\0" + oid for name, mode, oid in entries)
+        data = b"tree %d\0" % len(body) + body
+        oid = hashlib.sha1(data).digest()
+        if oid not in self.written:
+            self.written.add(oid)
+            folder = os.path.join(self.scratch, oid.hex()[:2])
+            os.makedirs(folder, exist_ok=True)
+            with open(os.path.join(folder, oid.hex()[2:]), "wb") as file:
+                file.write(zlib.compress(data, 1))
+        return oid
+
+    def read(self, tree):
+        """All files of a tree."""
+        if tree not in self.seen:
+            self.reader.stdin.write(tree.hex().encode() + b"\n")
+            self.reader.stdin.flush()
+            size = int(self.reader.stdout.readline().split()[2])
+            body, files = self.reader.stdout.read(size + 1)[:-1], {}
+            while body:
+                head, _, rest = body.partition(b"\0")
+                (mode, name), oid, body = head.split(b" ", 1), rest[:20], rest[20:]
+                if mode == b"40000":
+                    files.update((name + b"/" + path, what) for path, what in self.read(oid).items())
+                else:
+                    files[name] = mode, oid
+            self.seen[tree] = files
+        return self.seen[tree]
+
+
+class Simulation:
+    """How many go in, for thousands of orders at once: each different merge is asked of git once.
+
+    Of a merge only those files are looked at that the branch touches, and where somebody moves files those of whoever is
+    near; two merges are the same if these files are. What comes of it is put back among the others.
+    """
+
+    # So many orders at once: what git makes of them takes room.
+    AT_ONCE = 2500
+
+    def __init__(self, place, base, found, scratch):
+        self.place, self.scratch, self.merges, self.near = place, scratch, 0, {}
+        touches = {name: touched(place, base, tip) for name, tip in found.items()}
+        for name, (fork, paths, above, moves) in touches.items():
+            near = set(paths)
+            for _, their_paths, their_above, they_move in touches.values():
+                if (moves or they_move) and (above & their_above) - {""}:
+                    near |= their_paths
+            fields = git("diff", "--name-status", "-z", "-M", "--diff-filter=R", fork, base, cwd=place).split("\0")
+            for old, new in zip(fields[1::3], fields[2::3]):
+                near |= {old, new} if old in near else set()
+            self.near[name] = sorted(path.encode() for path in near)
+        self.start = self.files(base, set().union(*self.near.values()))
+        # What the branch and where it forked have of the files that are looked at.
+        self.sides = {name: [self.files(commit, self.near[name]) for commit in (touches[name][0], tip)]
+                      for name, tip in found.items()}
+
+    def files(self, commit, paths):
+        out = subprocess.run(["git", "ls-tree", "-r", "-z", commit], cwd=self.place, env=ENV, stdout=subprocess.PIPE,
+                             check=True).stdout
+        rows, wanted = (row.split(b"\t", 1) for row in out.split(b"\0") if row), set(paths)
+        return {path: (what.split()[0], bytes.fromhex(what.split()[2].decode())) for what, path in rows if path in wanted}
+
+    def of(self, orders):
+        """The number of those that go in, for each order."""
+        return [size for at in range(0, len(orders), self.AT_ONCE) for size in self.some(orders[at:at + self.AT_ONCE])]
+
+    def some(self, orders):
+        objects = Objects(self.place, self.scratch)
+        sides = {name: [objects.write(files).hex() for files in both] for name, both in self.sides.items()}
+        known, states, sizes = {}, [dict(self.start) for _ in orders], [0] * len(orders)
+        for step in range(len(self.near)):
+            keys = [(order[step], tuple(files.get(path) for path in self.near[order[step]]))
+                    for order, files in zip(orders, states)]
+            new = list(dict.fromkeys(key for key in keys if key not in known))
+            lines = []
+            for name, before in new:
+                ours = objects.write({path: what for path, what in zip(self.near[name], before) if what})
+                lines.append(f"{sides[name][0]} -- {ours.hex()} {sides[name][1]}")
+            for key, (tree, paths) in zip(new, merge_tree(self.place, lines, self.scratch, keeps=True)):
+                known[key] = objects.read(bytes.fromhex(tree)) if paths is None else None
+            for at, key in enumerate(keys):
+                if known[key] is not None:
+                    for path in self.near[key[0]]:
+                        states[at].pop(path, None)
+                    states[at].update(known[key])
+                    sizes[at] += 1
+        objects.close()
+        self.merges += len(known)
+        return sizes
+
+
+def apart(place, base, found):
+    """Those that share no commits which the base lacks: of the others a merge depends on more than on trees."""
+    seen, kept = set(), {}
+    for name, tip in found.items():
+        beyond = set(git("rev-list", f"{base}..{tip}", cwd=place).split())
+        bases = git("merge-base", "--all", base, tip, cwd=place).split()
+        if not beyond & seen and len(bases) == 1:
+            kept[name] = tip
+            seen |= beyond
+    return kept
+
+
 def order(args, count):
-    place, base, found = prepared(args, count)
-    answer = order_of(place)
-    names = [row["name"] for row in answer["order"]]
+    base, found = topics(args.repo, count, args.back)
+    judged(args, base, found, f"{count} topics")
+
+
+def dense(args, count):
+    base, found = topics(args.repo, 5 * count, args.back)
+    touches = {name: touched(args.repo, base, tip)[1] for name, tip in found.items()}
+    degree = {name: sum(1 for other in found if other != name and touches[name] & touches[other]) for name in found}
+    most = sorted(found, key=lambda name: -degree[name])[:count]
+    judged(args, base, {name: found[name] for name in found if name in most}, f"{count} topics that share files")
+
+
+def commits(args, count):
+    base, _ = topics(args.repo, 1, args.back)
+    judged(args, base, None, f"{count} single commits", count)
+
+
+def judged(args, base, found, label, wanted=0):
+    place = os.path.join(args.at, "orders")
+    clone(args.repo, place, base)
+    if found is None:
+        follow_upstream(place, args.repo)
+        found = single_commits(place, base, 5 * wanted)
+        git("config", "--unset", "branch.trunk.merge", cwd=place)
+        for name, tip in found.items():
+            git("branch", "-f", "--no-track", name, tip, cwd=place)
+        pairs = said(place, "--branches", "commit-*", "--base", "trunk")["pairs"]
+        degree = collections.Counter(pair[side] for pair in pairs if pair["severity"] == "conflict" for side in "ab")
+        most = {name for name, _ in degree.most_common(wanted)}
+        found = {name: tip for name, tip in found.items() if name in most}
+    found = apart(place, base, found)
+    for name, tip in found.items():
+        git("branch", "-f", "--no-track", name, tip, cwd=place)
+    glob = [word for name in found for word in ("--branches", name)]
+    answer = order_of(place, "--base", "trunk", *glob)
+    names, trunk = [row["name"] for row in answer["order"]], answer["trunks"][0]
     ours, tree = goes_in(place, base, names)
-    trunk = answer["trunks"][0]
-    print(f"\norder of {len(found)}: {len(names)} said to go in, {ours} do; the tree is "
-          f"{'the same' if tree == trunk['tree'] else 'ANOTHER ONE'}; bound {trunk['bound']}")
+    simulation = Simulation(place, base, found, os.path.join(args.at, "orders-scratch"))
+    print(f"\n{label}: {len(found)} that share no commits\n"
+          f"  found: {len(names)} said to go in, {ours} do; the tree is "
+          f"{'the same' if tree == trunk['tree'] else 'ANOTHER ONE'}; bound {trunk['bound']}"
+          f"{', exact' if trunk['exact'] else ''}", flush=True)
     # The newest merge stands first in the log.
     own, _ = goes_in(place, base, list(found)[::-1])
-    print(f"  the maintainers' own order: {own}")
-    dice, best = random.Random(1), 0
+    print(f"  the maintainers' own order: {own}", flush=True)
+    dice, orders = random.Random(args.seed), []
     for _ in range(args.orders):
         some = list(found)
         dice.shuffle(some)
-        best = max(best, goes_in(place, base, some)[0])
-    print(f"  the best of {args.orders} random ones: {best}")
+        orders.append(some)
+    counts = simulation.of(orders)
+    wrong = sum(goes_in(place, base, orders[at])[0] != counts[at] for at in range(min(args.checked, len(orders))))
+    print(f"  {args.orders} random ones ({simulation.merges} different merges): best {max(counts)}, "
+          f"mean {statistics.mean(counts):.2f}, worst {min(counts)}; {args.checked} of them merged on commits, "
+          f"{wrong} come out otherwise", flush=True)
 
 
 def integrate(args, count):
@@ -131,12 +321,15 @@ def main():
     parser.add_argument("--count", type=int, nargs="*", default=[20, 100])
     parser.add_argument("--back", type=int, default=280, help="first-parent commits between base and tip")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--orders", type=int, default=200)
-    parser.add_argument("what", nargs="*", default=["speed", "order", "integrate"])
+    parser.add_argument("--orders", type=int, default=10000)
+    parser.add_argument("--checked", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("what", nargs="*", default=["speed", "order", "dense", "commits", "integrate"])
     args = parser.parse_args()
     args.repo, args.at = os.path.abspath(args.repo), os.path.abspath(args.at)
     for count in args.count:
-        for what, run in (("speed", speed), ("order", order), ("integrate", integrate)):
+        for what, run in (("speed", speed), ("order", order), ("dense", dense), ("commits", commits),
+                          ("integrate", integrate)):
             if what in args.what:
                 run(args, count)
 

@@ -1,6 +1,6 @@
 //! `git session exec`
 
-use crate::commands::{DryRun, Stage, session_names};
+use crate::commands::{DryRun, Stage, session_names, time_limit};
 use crate::error::{Error, Exit, Result};
 use crate::ops::Snapshot;
 use crate::ops::exec::{self, Came, Item, Options};
@@ -8,6 +8,7 @@ use crate::ops::testing::{Ending, Interrupt};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// Run a command in the worktree of every session
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,9 @@ pub struct Args {
     /// How many run at a time
     #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// End what takes longer: 90s, 10m, 1h; a number alone is seconds
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     dry_run: DryRun,
     /// Print JSON: an object a line for each session, as they end
@@ -33,7 +37,8 @@ pub struct Args {
 /// # Errors
 /// See [`exec::plan`] and [`exec::execute`].
 pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
-    let options = Options { names: args.names, command: args.command, jobs: args.jobs.map(usize::from) };
+    let Args { names, command, jobs, timeout, .. } = args;
+    let options = Options { names, command, jobs: jobs.map(usize::from), timeout };
     let ctx = stage.context()?;
     stage.report_interrupted()?;
     let snapshot = Snapshot::read(&ctx.repo)?;

@@ -1,6 +1,6 @@
 //! `git session integrate`
 
-use crate::commands::{DryRun, FormatArgs, Stage, branch_names, print_json, session_names};
+use crate::commands::{DryRun, FormatArgs, Stage, branch_names, print_json, session_names, time_limit};
 use crate::error::{Error, Exit, Result};
 use crate::ops::finish::Strategy;
 use crate::ops::order::Kind;
@@ -8,9 +8,11 @@ use crate::ops::testing::{self, Interrupt, TestCommand};
 use crate::ops::{Snapshot, integrate};
 use crate::render;
 use clap_complete::engine::ArgValueCandidates;
+use std::time::Duration;
 
 /// Merge sessions in the order that `order` finds, tested, by one move of the base or of an integration branch
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("format", |arg| arg.help("Print `table`, `json` or `markdown`")))]
 pub struct Args {
     /// Only these; @ for this one
     #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
@@ -24,6 +26,9 @@ pub struct Args {
     /// Run this command on the result, or the one that is known; who breaks it is found and left out
     #[arg(long, value_name = "COMMAND", num_args = 0..=1)]
     test: Option<Option<String>>,
+    /// A test that takes longer is ended, and has failed: 90s, 10m, 1h; a number alone is seconds
+    #[arg(long, value_name = "TIME", requires = "test", value_parser = time_limit)]
+    timeout: Option<Duration>,
     /// End the sessions once the base has them: worktree and branch go
     #[arg(long, requires = "into")]
     cleanup: bool,
@@ -103,6 +108,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
             Some(Some(line)) => Some(TestCommand::Line(line)),
             Some(None) => Some(testing::require(ctx, &snapshot, &[])?),
         },
+        timeout: args.timeout,
         cleanup: args.cleanup,
         // What was chosen by hand is ready.
         all: args.all || !instead_of.is_empty(),

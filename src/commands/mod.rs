@@ -216,3 +216,29 @@ pub(crate) fn branch_names() -> Vec<clap_complete::engine::CompletionCandidate> 
     let Ok(names) = crate::ops::scope::branches(&context) else { return Vec::new() };
     names.into_iter().map(clap_complete::engine::CompletionCandidate::new).collect()
 }
+
+/// How long something may take, as it is typed: `90`, `90s`, `10m`, `1h`.
+pub(crate) fn time_limit(text: &str) -> std::result::Result<std::time::Duration, String> {
+    let text = text.trim();
+    let seconds = match text.strip_suffix('m') {
+        Some(minutes) => minutes.trim().parse::<i64>().ok().and_then(|minutes| minutes.checked_mul(60)),
+        None => text.parse().ok().or_else(|| crate::session::Timestamp::parse_span(text)),
+    };
+    match seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0) {
+        Some(seconds) => Ok(std::time::Duration::from_secs(seconds)),
+        None => Err("a time is a number of seconds, or one such as 90s, 10m, 1h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_are_seconds_or_have_a_unit() {
+        let seconds = |text: &str| super::time_limit(text).map(|span| span.as_secs()).ok();
+        assert_eq!(
+            [seconds("90"), seconds("90s"), seconds("2m"), seconds("1h")],
+            [Some(90), Some(90), Some(120), Some(3600)]
+        );
+        assert_eq!([seconds("0"), seconds("-1"), seconds("soon"), seconds("m"), seconds("")], [None; 5]);
+    }
+}

@@ -9,6 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 /// Which to merge first, found out by merging in memory; who cannot, and why
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("format", |arg| arg.help("Print `table`, `json` or `dot`")))]
 pub struct Args {
     /// Only these; @ for this one
     #[arg(value_name = "SESSION", add = ArgValueCandidates::new(session_names))]
@@ -74,7 +75,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         Kind::Table => {
             let view = render::conflicts::View { width: render::width(), paint: stage.colours().out, of_sessions };
             render::long_answer(&render::order::table(&report, view), || ctx.pager())?;
-            render::narrate(&render::order::summary(&report, of_sessions));
+            if !report.trunks.is_empty() {
+                render::narrate(&render::order::summary(&report, of_sessions, options.all));
+            }
         }
     }
     Ok(Exit::Done)

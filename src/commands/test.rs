@@ -1,11 +1,10 @@
 //! `git session test`
 
-use crate::commands::{DryRun, Stage, print_json, session_names};
+use crate::commands::{DryRun, Stage, print_json, session_names, time_limit};
 use crate::error::{Error, Exit, Result};
 use crate::ops::Snapshot;
 use crate::ops::testing::{self, Came, Interrupt, Options, Row};
 use crate::render;
-use crate::session::Timestamp;
 use clap_complete::engine::ArgValueCandidates;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -29,25 +28,13 @@ pub struct Args {
     #[arg(long, conflicts_with = "dirty")]
     if_needed: bool,
     /// End what takes longer: 90s, 10m, 1h; a number alone is seconds
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
     timeout: Option<Duration>,
     #[command(flatten)]
     dry_run: DryRun,
     /// Print JSON
     #[arg(long, help_heading = "Output")]
     json: bool,
-}
-
-fn span(text: &str) -> std::result::Result<Duration, String> {
-    let text = text.trim();
-    let seconds = match text.strip_suffix('m') {
-        Some(minutes) => minutes.trim().parse::<i64>().ok().and_then(|minutes| minutes.checked_mul(60)),
-        None => text.parse().ok().or_else(|| Timestamp::parse_span(text)),
-    };
-    match seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0) {
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => Err("a time is a number of seconds, or one such as 90s, 10m, 1h".to_owned()),
-    }
 }
 
 /// Runs it.
@@ -101,18 +88,5 @@ fn exit_of(row: &Row) -> Exit {
         Came::Known(verdict) if verdict.is_passed() => Exit::Done,
         Came::Skipped(_) if !row.is_named => Exit::Done,
         _ => Exit::Refused,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn times_are_seconds_or_have_a_unit() {
-        let seconds = |text: &str| super::span(text).map(|span| span.as_secs()).ok();
-        assert_eq!(
-            [seconds("90"), seconds("90s"), seconds("2m"), seconds("1h")],
-            [Some(90), Some(90), Some(120), Some(3600)]
-        );
-        assert_eq!([seconds("0"), seconds("-1"), seconds("soon"), seconds("m"), seconds("")], [None; 5]);
     }
 }

@@ -149,7 +149,7 @@ impl Repo {
         Ok(unreachable)
     }
 
-    /// Whether commits were made on a branch after a moment, as its reflog tells it; none where that does not reach back
+    /// Whether commits were made on a branch from a moment on, as its reflog tells it; none where that does not reach back
     /// so far.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Repo {
         for (when, what) in entries {
             reaches_back |= when <= since.0;
             let is_work = made.iter().any(|word| what.starts_with(word)) || what.contains("Merge made by");
-            has_worked |= when > since.0 && is_work;
+            has_worked |= when >= since.0 && is_work;
         }
         Ok(Some(has_worked).filter(|has_worked| *has_worked || reaches_back))
     }

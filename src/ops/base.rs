@@ -44,6 +44,35 @@ impl Chosen {
     }
 }
 
+/// `a` and `a/b` cannot both be branches.
+///
+/// # Errors
+/// Refused, if one is there with which `branch` cannot be.
+pub(crate) fn refuse_clash(repo: &Repo, branch: &str) -> Result<()> {
+    let clash = |other: &str| {
+        Error::refused(format!(
+            "The branches '{}' and '{}' cannot both be: git keeps names as paths, and one would be a folder of the other.",
+            short_name(branch),
+            short_name(other)
+        ))
+    };
+    let mut end = branch.len();
+    while let Some(slash) = branch[..end].rfind('/') {
+        end = slash;
+        let folder = &branch[..end];
+        if folder == "refs/heads" {
+            break;
+        }
+        if repo.ref_id(folder)?.is_some() {
+            return Err(clash(folder));
+        }
+    }
+    match repo.refs_below(&format!("{branch}/"))?.first() {
+        Some((other, _)) => Err(clash(other)),
+        None => Ok(()),
+    }
+}
+
 /// Where a base stands; none if neither the branch nor its remote is there.
 ///
 /// # Errors

@@ -11,7 +11,8 @@ use crate::session::Name;
 use crate::store::Snapshot;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub struct Options {
     pub command: Vec<OsString>,
     /// How many run at a time.
     pub jobs: Option<usize>,
+    /// How long each may take.
+    pub timeout: Option<Duration>,
 }
 
 /// One session.
@@ -47,6 +50,8 @@ pub struct ExecPlan {
     pub command: TestCommand,
     /// How many at a time.
     pub jobs: usize,
+    /// How long each may take.
+    pub timeout: Option<Duration>,
 }
 
 /// How one ended.
@@ -66,6 +71,7 @@ impl Came {
         match self {
             Came::Ran(Ending::Exited(0), _) => "done",
             Came::Ran(Ending::Interrupted, _) => "interrupted",
+            Came::Ran(Ending::TimedOut, _) => "timed-out",
             Came::Ran(..) => "failed",
             Came::NotStarted(_) => "not-started",
             Came::Skipped(_) => "skipped",
@@ -95,7 +101,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Exe
         let is_named = testing::is_named(ctx, snapshot, &options.names, session);
         items.push(Item { name: session.name.clone(), is_named, place: testing::place_of(ctx, snapshot, session)? });
     }
-    Ok(ExecPlan { items, command: TestCommand::Words(options.command.clone()), jobs })
+    Ok(ExecPlan { items, command: TestCommand::Words(options.command.clone()), jobs, timeout: options.timeout })
 }
 
 /// What the threads share.
@@ -125,9 +131,17 @@ impl Yard<'_> {
     fn run(&self, repo: &Repo, at: usize, scene: &Scene) -> Result<Came> {
         // On the disk that the work is on, not in memory: it may be much. It has no name for long, so that nothing is
         // left behind, however this ends.
-        let path = scene.git_dir.join(format!("session-exec-{}-{at}", std::process::id()));
-        let failed = || format!("'{}' could not be made.", path.display());
-        let file = File::options().append(true).create_new(true).open(&path).or_refuse(failed)?;
+        let name = format!("session-exec-{}-{at}", std::process::id());
+        let make = |path: PathBuf| File::options().append(true).create_new(true).open(&path).map(|file| (file, path));
+        let made = make(scene.git_dir.join(&name));
+        // Who may only read there may run something all the same.
+        let is_barred = |error: &std::io::Error| {
+            matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+        };
+        let made = if made.as_ref().is_err_and(is_barred) { make(std::env::temp_dir().join(&name)) } else { made };
+        let (file, path) =
+            made.or_refuse(|| format!("'{}' could not be made.", scene.git_dir.join(&name).display()))?;
+        let failed = || format!("'{}' could not be read.", path.display());
         let reader = File::open(&path);
         let removed = std::fs::remove_file(&path);
         *lock(&self.printed[at]) = Some(reader.or_refuse(failed)?);
@@ -135,7 +149,7 @@ impl Yard<'_> {
         let process = self.plan.command.process(repo, &scene.worktree);
         let process = scene.variables().into_iter().fold(process, |process, (key, value)| process.env(key, value));
         let started = Instant::now();
-        let ending = process.run_bounded(&file, None, self.interrupt)?;
+        let ending = process.run_bounded(&file, self.plan.timeout, self.interrupt)?;
         Ok(Came::Ran(ending, started.elapsed()))
     }
 

@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::ops::{Context, base, scope};
-use crate::session::{EventKind, ObjectId, Priority, State};
+use crate::session::{EventKind, Name, ObjectId, Priority, State};
 use crate::store::{Loaded, Snapshot, Writer};
+use std::collections::HashSet;
 
 /// What to change. An empty text takes a fact away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +57,11 @@ pub fn set(
                 }
                 above = snapshot.base_ref(&ctx.repo, &parent.record).parent;
             }
+            if let Some(parent) = chosen.parent.and_then(|id| snapshot.by_id(id))
+                && let Some(way) = way_back(ctx, snapshot, parent, session.id())
+            {
+                return Err(circle(session, &way, "It would stand on what needs it"));
+            }
             let tip = ctx.repo.ref_id(&session.record.branch)?;
             let fork = match tip {
                 Some(tip) => ctx.repo.merge_base(chosen.tip.id, tip)?.ok_or_else(|| {
@@ -75,6 +81,9 @@ pub fn set(
                 let other = scope::one(ctx, snapshot, Some(name))?;
                 if other.id() == session.id() {
                     return Err(Error::usage("A session cannot depend on itself."));
+                }
+                if let Some(way) = way_back(ctx, snapshot, other, session.id()) {
+                    return Err(circle(session, &way, "It would need what needs it"));
                 }
                 ids.push(other.id().to_string());
             }
@@ -141,4 +150,37 @@ pub fn set(
         Ok(Some(event))
     })?;
     Ok(said)
+}
+
+/// How one comes from a session to the one of that id by what each needs or stands on: the names on the way, without the
+/// last.
+fn way_back<'a>(ctx: &Context, snapshot: &'a Snapshot, from: &'a Loaded, to: ObjectId) -> Option<Vec<&'a Name>> {
+    let mut seen: HashSet<ObjectId> = HashSet::from([from.id()]);
+    let mut ways: Vec<Vec<&Loaded>> = vec![vec![from]];
+    while let Some(way) = ways.pop() {
+        let last = way.last()?;
+        let parent = snapshot.base_ref(&ctx.repo, &last.record).parent.and_then(|name| snapshot.require(&name).ok());
+        let needed = last.record.depends_on.iter().filter_map(|id| ObjectId::from_hex(id.as_bytes()).ok());
+        for next in needed.filter_map(|id| snapshot.by_id(id)).chain(parent) {
+            if next.id() == to {
+                return Some(way.iter().map(|loaded| &loaded.name).collect());
+            }
+            if seen.insert(next.id()) {
+                ways.push(way.iter().copied().chain([next]).collect());
+            }
+        }
+    }
+    None
+}
+
+fn circle(session: &Loaded, way: &[&Name], what: &str) -> Error {
+    let around: Vec<String> = [&session.name]
+        .into_iter()
+        .chain(way.iter().copied())
+        .chain([&session.name])
+        .map(|name| format!("'{name}'"))
+        .collect();
+    let last = way.last().map_or(&session.name, |name| *name);
+    Error::refused(format!("{what}: {}.", around.join(" needs ")))
+        .hint(format!("`git session set {last} --depends-on ''` opens the circle there."))
 }

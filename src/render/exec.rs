@@ -130,7 +130,7 @@ fn entry(item: &Item, came: &Came) -> Value {
 
 /// `2 done, 1 failed.`
 pub fn summary(came: &[Came]) -> String {
-    let words = ["done", "failed", "not-started", "interrupted", "skipped"];
+    let words = ["done", "failed", "timed-out", "not-started", "interrupted", "skipped"];
     let parts: Vec<String> = words
         .into_iter()
         .filter_map(|word| {

@@ -144,6 +144,11 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A path of the repository on one line.
+pub fn harmless_path(path: &crate::session::BString) -> String {
+    harmless(&path.to_string()).replace(['\n', '\t'], "\u{fffd}")
+}
+
 /// How many columns of a terminal a text takes.
 pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()

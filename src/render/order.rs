@@ -90,7 +90,7 @@ pub(super) fn blocked_row(blocked: &Blocked, view: View) -> String {
 }
 
 /// One sentence about all of it.
-pub fn summary(report: &Report, of_sessions: bool) -> String {
+pub fn summary(report: &Report, of_sessions: bool, is_all: bool) -> String {
     let total = (report.order.len() + report.blocked.len()) as u64;
     let all = match (of_sessions, total) {
         (true, _) => count(total, "session"),
@@ -106,9 +106,9 @@ pub fn summary(report: &Report, of_sessions: bool) -> String {
             format!(" That no more could go into {into} is not proved: of those that collide together not every order was tried.")
         });
     }
-    let waits =
-        |kind: Kind| report.blocked.iter().any(|blocked| blocked.reasons.iter().any(|reason| reason.kind == kind));
-    if of_sessions && report.order.is_empty() && waits(Kind::NotReady) {
+    let is_unready =
+        |blocked: &Blocked| !blocked.is_merged && blocked.reasons.iter().any(|reason| reason.kind == Kind::NotReady);
+    if of_sessions && !is_all && report.order.is_empty() && report.blocked.iter().any(is_unready) {
         text.push_str(" `git session order --all` leaves readiness out.");
     }
     text

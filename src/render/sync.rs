@@ -1,7 +1,7 @@
 //! What `sync` did, or would do.
 
 use crate::ops::sync::{Outcome, Row};
-use crate::render::{Paint, columns, count, harmless};
+use crate::render::{Paint, columns, count, harmless, harmless_path};
 
 /// A line for each session, then the command that helps where one is needed.
 pub fn rows(rows: &[Row], is_plan: bool, paint: Paint) -> String {
@@ -40,7 +40,7 @@ pub fn rows(rows: &[Row], is_plan: bool, paint: Paint) -> String {
                 }
             };
             let kind = if collision.kind == "content" { String::new() } else { format!("  ({})", collision.kind) };
-            text.push_str(&format!("    {}{kind}\n", harmless(&format!("{}{lines}", collision.path))));
+            text.push_str(&format!("    {}{kind}\n", format!("{}{lines}", harmless_path(&collision.path))));
         }
         for note in &row.notes {
             text.push_str(&format!("    {}\n", paint.dim(&harmless(note))));

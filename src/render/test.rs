@@ -4,6 +4,9 @@ use crate::ops::testing::{Came, Ending, Row, ending_shown};
 use crate::render::{Paint, columns, harmless};
 use serde_json::{Map, Value, json};
 
+/// How much of a line is shown.
+const LINE: usize = 400;
+
 /// A row for each session; under one that failed its last lines, and where all of them are.
 pub fn table(command: &str, rows: &[Row], paint: Paint) -> String {
     if rows.is_empty() {
@@ -30,7 +33,7 @@ pub fn table(command: &str, rows: &[Row], paint: Paint) -> String {
             && !outcome.is_passed()
         {
             for line in &outcome.tail {
-                text.push_str(&format!("    {} {}\n", paint.dim("|"), harmless(line)));
+                text.push_str(&format!("    {} {}\n", paint.dim("|"), harmless(&cut(line))));
             }
             if let Some(log) = row.log.as_ref().filter(|_| !outcome.tail.is_empty()) {
                 text.push_str(&format!(
@@ -41,6 +44,14 @@ pub fn table(command: &str, rows: &[Row], paint: Paint) -> String {
         }
     }
     text
+}
+
+/// What is no text may be one long line.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 fn details(row: &Row) -> String {

@@ -203,6 +203,9 @@ pub struct Record {
     /// Of an ended one: the commit that the base had its work at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_at: Option<String>,
+    /// Of one that goes on: where its branch stood then. A squash leaves the base without its commits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_tip: Option<String>,
     /// Where it came from and goes back to.
     pub base: Base,
     /// The last sync.
@@ -232,6 +235,7 @@ impl Record {
             read_only: Vec::new(),
             here: false,
             merged_at: None,
+            merged_tip: None,
             base,
             last_sync: None,
             rest: toml::Table::new(),

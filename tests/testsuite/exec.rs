@@ -42,6 +42,16 @@ fn one_that_fails_fails_all_and_the_others_run() {
 }
 
 #[test]
+fn what_takes_too_long_is_ended() {
+    let r = repo();
+    let line = "echo begun; test $SESSION_NAME != docs || { sleep 300 & sleep 301; }";
+    let run = r.git_args(["session", "exec", "--timeout", "1", "--", "sh", "-c", line]);
+    run.code(1).stdout_contains("begun\n[its time was up]").stderr_contains("2 done, 1 timed out.");
+    let run = r.git_args(["session", "exec", "--json", "--timeout", "1s", "docs", "--", "sh", "-c", line]);
+    assert_eq!(run.json_lines_as("exec")[0]["outcome"], "timed-out");
+}
+
+#[test]
 fn words_are_no_line_of_shell() {
     let r = repo();
     r.git_args(["session", "exec", "auth", "--", "printf", "%s|", "$HOME", "a b", "", "; false"])

@@ -168,6 +168,26 @@ fn without_into_a_branch_proposes_it() {
     assert_eq!(integrate(&r, "")["branch"], "next");
 }
 
+#[test]
+fn a_proposal_that_cannot_have_its_name_says_so_before_anything() {
+    let r = Sandbox::new();
+    three(&r);
+    r.git("branch integration").ok();
+    for more in ["--dry-run", ""] {
+        let line = format!("session integrate --all {more}");
+        r.unchanged_by(|r| {
+            r.git(&line)
+                .code(1)
+                .stderr_contains("'integration/main' and 'integration'")
+                .stderr_contains("integrationBranch");
+        });
+    }
+    for name in ["a..b", "-x", ""] {
+        r.config("session.integrationBranch", name);
+        r.git("session integrate --all").code(1).stderr_contains("is no name for the integration branch");
+    }
+}
+
 /// Sessions `s01` to `s20`: `s07` breaks the tests, `s08` needs it, `s13` is flaky.
 fn twenty(r: &Sandbox) {
     r.file("a.txt", "a\n").file("test.sh", TEST).commit("base");
@@ -234,6 +254,25 @@ fn what_has_a_verdict_on_its_tree_is_not_run_again() {
     assert_eq!(r.rev("main"), old);
     r.config("session.test", "");
     r.git("session integrate --all --test").code(1).stderr_contains("session.test");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_makes_the_tests_hang_breaks_them() {
+    let r = Sandbox::new();
+    three(&r);
+    session(&r, "hangs", "").file("hangs", "x\n").commit("hangs");
+    let run = r.git(
+        "session integrate --all --into main --yes --json --timeout 1 --test '[ ! -e hangs ] || { sleep 300 & sleep 301; }'",
+    );
+    run.code(1).stderr_contains("Its time was up.");
+    let answer = run.json_as("integrate");
+    assert_eq!(merged(&answer), ["one", "two"]);
+    assert_eq!(blocked(&answer), [("hangs", "broke-tests"), ("rival", "conflict")]);
+    assert!(r.has("two.txt") && !r.has("hangs"));
+    let noted = r.git("log --all --format=%N --notes=sessions").ok().text();
+    assert!(!noted.contains("failed"), "{noted}");
+    r.git("session integrate --all --timeout 1").code(2).stderr_contains("--test");
 }
 
 #[test]

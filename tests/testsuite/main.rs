@@ -34,6 +34,7 @@ mod log;
 mod move_;
 mod notes;
 mod order;
+mod order_random;
 mod path;
 mod ready;
 mod recovery;

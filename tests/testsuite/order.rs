@@ -245,13 +245,28 @@ fn what_is_not_ready_says_why_and_what_helps() {
     r.git("session order").code(1).stderr_contains("'nonsense'").stderr_contains("session.readiness");
 }
 
+/// A line more in a record, as no verb would write it.
+fn say_by_hand(r: &Sandbox, name: &str, line: &str) {
+    let reference = format!("refs/sessions/{name}");
+    let text = r.git(&format!("show {reference}:session.toml")).ok().text();
+    let text = text.replacen("\n[base]", &format!("{line}\n\n[base]"), 1);
+    let blob = r.git_input("hash-object -w --stdin", &text).ok().text();
+    let tree = r.git_input("mktree", &format!("100644 blob {}\tsession.toml\n", blob.trim())).ok().text();
+    let message = r.git(&format!("log -1 --format=%B {reference}")).ok().text();
+    let record = r.git_input(&format!("commit-tree {} -p {reference}", tree.trim()), &message).ok().text();
+    r.git(&format!("update-ref {reference} {}", record.trim())).ok();
+}
+
 #[test]
 fn circles_and_lost_needs_are_named() {
     let r = Sandbox::new().file("a.txt", "a\n").commit("base");
     session(&r, "a", "").file("a", "x\n").commit("work");
     session(&r, "b", "--depends-on a").file("b", "x\n").commit("work");
     session(&r, "c", "--depends-on b").file("c", "x\n").commit("work");
-    r.git("session set a --depends-on c").ok();
+    r.git("session set a --focus x").ok();
+    // Two at once may close one between them.
+    let needs = format!("depends-on = [\"{}\"]", r.rev("refs/sessions/c"));
+    say_by_hand(&r, "a", &needs);
     let answer = look(&r, "--all");
     for name in ["a", "b", "c"] {
         let reason = reasons(&answer, name).iter().find(|reason| reason["kind"] == "cycle").expect("a circle");
@@ -262,6 +277,8 @@ fn circles_and_lost_needs_are_named() {
     // Who is not asked for has to be merged already.
     let reason = &reasons(&look(&r, "--all b"), "b")[0].clone();
     assert_eq!((&reason["kind"], &reason["with"][0]), (&"depends-on".into(), &"a".into()));
+    let answer = look(&r, "--all c");
+    assert_eq!(reasons(&answer, "c")[0]["remedy"], "git session order a b c", "all that it needs");
     r.git("session finish a --merge").ok();
     assert_eq!(names(&look(&r, "--all")), ["b", "c"]);
     session(&r, "d", "--depends-on b").file("d", "x\n").commit("work");
@@ -269,6 +286,54 @@ fn circles_and_lost_needs_are_named() {
     let answer = look(&r, "--all");
     assert!(names(&answer).is_empty());
     assert!(reasons(&answer, "d")[0]["sentence"].as_str().expect("text").contains("ended as abandoned"));
+}
+
+#[test]
+fn what_went_in_is_said_to_be_in_also_where_it_went_in_as_one_commit() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    // Begun and committed in the same second.
+    for name in ["one", "two"] {
+        let s = session(&r, name, "");
+        s.file(name, "x\n").git("add --all").ok();
+        s.git("commit -q -m first").ok();
+        s.file(format!("{name}.more"), "x\n").git("add --all").ok();
+        s.git("commit -q -m second").ok();
+    }
+    session(&r, "waits", "--depends-on two").file("w", "x\n").commit("waits");
+    r.git("session integrate --all --into main --yes one").ok();
+    r.git("session integrate --all --into main --yes --strategy squash two").ok();
+    let answer = look(&r, "--all");
+    assert_eq!(names(&answer), ["waits"], "it waits for nobody any more");
+    for name in ["one", "two"] {
+        let reason = &reasons(&answer, name)[0];
+        assert_eq!(reason["sentence"], "'main' has all of its work", "{name}");
+        assert_eq!(reason["remedy"], "git session cleanup");
+    }
+    let list = r.git("session list --json").json_as("list");
+    let states: Vec<&serde_json::Value> =
+        list["sessions"].as_array().expect("rows").iter().map(|row| &row["state"]).collect();
+    assert_eq!(states, ["merged", "merged", "open"]);
+    let old = r.rev("main");
+    r.git("session integrate --all --into main --yes --strategy squash one two").code(1);
+    assert_eq!(r.rev("main"), old);
+    // What is new there goes in, and only that.
+    r.session("two").file("again", "x\n").commit("again");
+    let answer = look(&r, "--all two");
+    assert_eq!((names(&answer), &answer["order"][0]["files"]), (vec!["two".to_owned()], &1.into()));
+    // A base that went back has it no more.
+    r.git("session undo --yes").ok();
+    assert!(names(&look(&r, "--all")).contains(&"two".to_owned()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_takes_one_line() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    for name in ["one", "two"] {
+        session(&r, name, "").file("new\nline", format!("{name}\n")).commit(name);
+    }
+    r.git("session order --all").ok().stdout_contains("new\u{fffd}line:1");
+    r.git("session conflicts").ok().stdout_contains("new\u{fffd}line:1");
 }
 
 #[test]

@@ -71,3 +71,19 @@ fn refusals_change_nothing() {
     refused(&r, "session set auth --depends-on nobody", 1).stderr_contains("There is no session 'nobody'");
     refused(&r, "session set auth --state merged", 2);
 }
+
+#[test]
+fn a_circle_is_refused_and_named() {
+    let r = repo();
+    r.git("session create third --depends-on docs").ok();
+    r.git("session set docs --depends-on auth").ok();
+    refused(&r, "session set auth --depends-on third", 1)
+        .stderr_contains("'auth' needs 'third' needs 'docs' needs 'auth'")
+        .stderr_contains("git session set docs --depends-on ''");
+    // A stack is a need, too.
+    r.session("auth").git("session create top --stack").ok();
+    refused(&r, "session set auth --depends-on top", 1).stderr_contains("'auth' needs 'top' needs 'auth'");
+    refused(&r, "session set auth --base third", 1).stderr_contains("'auth' needs 'third' needs 'docs' needs 'auth'");
+    r.git("session set docs --depends-on ''").ok();
+    r.git("session set auth --depends-on third").ok();
+}

@@ -207,7 +207,8 @@ fn one(
             (BranchFrom::Local, tip)
         }
         None => {
-            refuse_branch_clash(ctx, &branch)?;
+            base::refuse_clash(&ctx.repo, &branch)
+                .map_err(|error| error.hint("Give the session another name, or its branch with `--branch`."))?;
             match (remote_branch(ctx, &branch)?, explicit_start) {
                 (Some((reference, tip)), None) => (BranchFrom::Remote(reference), tip),
                 (_, Some(start)) => (BranchFrom::New, start),
@@ -303,33 +304,6 @@ fn refuse_if_checked_out(snapshot: &Snapshot, branch: &str, name: &Name) -> Resu
     Err(Error::refused(format!("The branch '{short}' is checked out at '{}'.", worktree.path.display()))
         .hint(format!("`git session adopt {short}` makes a session of it as it is."))
         .hint(format!("Another name than '{name}' starts a new branch.")))
-}
-
-/// `a` and `a/b` cannot both be branches.
-fn refuse_branch_clash(ctx: &Context, branch: &str) -> Result<()> {
-    let clash = |other: &str| {
-        Error::refused(format!(
-            "The branches '{}' and '{}' cannot both be: git keeps names as paths, and one would be a folder of the other.",
-            base::short_name(branch),
-            base::short_name(other)
-        ))
-        .hint("Give the session another name, or its branch with `--branch`.")
-    };
-    let mut end = branch.len();
-    while let Some(slash) = branch[..end].rfind('/') {
-        end = slash;
-        let folder = &branch[..end];
-        if folder == "refs/heads" {
-            break;
-        }
-        if ctx.repo.ref_id(folder)?.is_some() {
-            return Err(clash(folder));
-        }
-    }
-    match ctx.repo.refs_below(&format!("{branch}/"))?.first() {
-        Some((other, _)) => Err(clash(other)),
-        None => Ok(()),
-    }
 }
 
 /// The branch of that name on the default remote.

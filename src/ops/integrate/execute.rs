@@ -1,6 +1,6 @@
 //! Doing it: the merges as objects, the tests, one move, then what is said of the sessions.
 
-use super::prove::{Proof, Prover, Stop};
+use super::prove::{Proof, Prover, Stop, Told};
 use super::train::{MOVED, plan_without};
 use super::{Car, IntegratePlan, Integrated, scratch};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub fn execute(
     let mut chain = build(ctx, writer, &plan)?;
     let mut runs = Vec::new();
     if let Some(command) = plan.options.test.clone() {
-        let mut prover = Prover::new(repo, writer, &command, interrupt, tell)?;
+        let mut prover = Prover::new(repo, writer, &command, plan.options.timeout, Told { interrupt, tell })?;
         loop {
             let start = Stop { commit: plan.onto.id, tree: repo.commit(plan.onto.id)?.tree, after: None };
             match prover.prove(&start, &stops(&plan, &chain))? {
@@ -253,6 +253,7 @@ fn say_one(
     let repo = &ctx.repo;
     let Some(session) = record::find(repo, name)? else { return Ok(()) };
     let at = commit.unwrap_or(plan.onto.id);
+    let merged = plan.cars.iter().find(|car| car.name == *name).map(|car| car.tip.to_string());
     let what = format!("into {} at {}", plan.base.short(), repo.short(at));
     let appended = writer.append(repo, name, session.id(), |_, record| {
         let mut event = writer.event(name, EventKind::Integrated, what.clone());
@@ -261,6 +262,7 @@ fn say_one(
         record.state = State::Merged;
         record.reason = None;
         record.merged_at = Some(at.to_string());
+        record.merged_tip.clone_from(&merged);
         Ok(Some(event))
     });
     appended.map(drop)

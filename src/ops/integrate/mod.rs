@@ -24,6 +24,7 @@ use crate::ops::testing::TestCommand;
 use crate::session::{Name, ObjectId, OperationId};
 use crate::store::snapshot::BaseNow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub squash: bool,
     /// The command that has to succeed.
     pub test: Option<TestCommand>,
+    /// How long each run of it may take.
+    pub timeout: Option<Duration>,
     /// The sessions end once the base has them.
     pub cleanup: bool,
     /// Leave readiness out.

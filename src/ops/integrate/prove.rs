@@ -3,7 +3,7 @@
 use super::scratch::Bench;
 use crate::error::{Context as _, Error, Result};
 use crate::git::Repo;
-use crate::ops::testing::{self, Interrupt, TestCommand};
+use crate::ops::testing::{self, Ending, Interrupt, TestCommand};
 use crate::session::verdict::Verdict;
 use crate::session::{ObjectId, Timestamp};
 use crate::store::Writer;
@@ -55,13 +55,20 @@ pub(super) struct Prover<'a> {
     writer: &'a Writer,
     bench: Bench<'a>,
     command: &'a TestCommand,
-    interrupt: &'a Interrupt,
+    timeout: Option<Duration>,
     /// What notes say of trees.
     noted: HashMap<ObjectId, bool>,
     /// What was found out here.
     settled: HashMap<ObjectId, bool>,
     pub(super) runs: Vec<Run>,
-    tell: &'a dyn Fn(&str),
+    told: Told<'a>,
+}
+
+/// Who is told of what goes on, and who tells to end it.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) tell: &'a dyn Fn(&str),
 }
 
 impl<'a> Prover<'a> {
@@ -69,8 +76,8 @@ impl<'a> Prover<'a> {
         repo: &'a Repo,
         writer: &'a Writer,
         command: &'a TestCommand,
-        interrupt: &'a Interrupt,
-        tell: &'a dyn Fn(&str),
+        timeout: Option<Duration>,
+        told: Told<'a>,
     ) -> Result<Prover<'a>> {
         let shown = command.shown();
         let mut noted = HashMap::new();
@@ -80,7 +87,7 @@ impl<'a> Prover<'a> {
         }
         let bench = Bench::new(repo, writer.operation.as_str());
         let prover =
-            Prover { repo, writer, bench, command, interrupt, noted, settled: HashMap::new(), runs: Vec::new(), tell };
+            Prover { repo, writer, bench, command, timeout, noted, settled: HashMap::new(), runs: Vec::new(), told };
         let _ = std::fs::remove_file(prover.log());
         Ok(prover)
     }
@@ -128,7 +135,7 @@ impl<'a> Prover<'a> {
 
     fn run(&mut self, stop: &Stop, is_retry: bool) -> Result<bool> {
         let with = stop.after.as_ref().map_or_else(|| "the base".to_owned(), |name| format!("all up to '{name}'"));
-        (self.tell)(&format!("Testing {with}{}.", if is_retry { " once more" } else { "" }));
+        (self.told.tell)(&format!("Testing {with}{}.", if is_retry { " once more" } else { "" }));
         self.bench.check_out(stop.commit)?;
         let printed = self.bench.printed();
         let env = [self.bench.ceiling()];
@@ -137,8 +144,8 @@ impl<'a> Prover<'a> {
             command: self.command,
             env: &env,
             log: &printed,
-            timeout: None,
-            interrupt: self.interrupt,
+            timeout: self.timeout,
+            interrupt: self.told.interrupt,
         };
         let outcome = testing::run_in(self.repo, run);
         let kept = self.keep(&format!("# {with}, {}\n", stop.commit), &printed);
@@ -149,6 +156,10 @@ impl<'a> Prover<'a> {
         let Stop { commit, tree, after } = stop.clone();
         let session = after.clone().unwrap_or_else(|| "the base".to_owned());
         self.runs.push(Run { commit, tree, after, passed, took: outcome.duration, is_retry });
+        if outcome.ending == Ending::TimedOut {
+            (self.told.tell)("Its time was up.");
+            return Ok(false);
+        }
         let Some(exit) = outcome.verdict() else {
             let shown = self.command.shown();
             return Err(Error::refused(format!("`{shown}` says nothing: {}.", testing::ending_shown(outcome.ending)))
@@ -162,7 +173,7 @@ impl<'a> Prover<'a> {
             .hint("Nothing has moved."));
         }
         if !self.bench.is_as_checked_out(commit) {
-            (self.tell)("It changed HEAD or tracked files while it ran: what it gave is not noted.");
+            (self.told.tell)("It changed HEAD or tracked files while it ran: what it gave is not noted.");
         } else if passed || is_retry {
             let verdict = Verdict {
                 exit,

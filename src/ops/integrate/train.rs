@@ -136,12 +136,20 @@ fn target(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &BaseNow,
     }
     let template = ctx.repo.setting("session.integrationBranch").unwrap_or_else(|| "integration/<base>".to_owned());
     let short = template.replace("<base>", base.short());
+    let default = "`git config session.integrationBranch integration/<base>` is the default.";
+    if !ctx.repo.git().args(["check-ref-format", "--branch", &short]).run()?.is_success() {
+        return Err(Error::refused(format!("'{short}' is no name for the integration branch.")).hint(default));
+    }
     let branch = format!("refs/heads/{short}");
     if snapshot.readable().any(|loaded| loaded.record.branch == branch) || branch == base.reference {
         return Err(Error::refused(format!("The integration branch '{short}' is a session's, or the base itself."))
-            .hint("`git config session.integrationBranch integration/<base>` is the default."));
+            .hint(default));
     }
     let old = ctx.repo.ref_id(&branch)?;
+    if old.is_none() {
+        base::refuse_clash(&ctx.repo, &branch)
+            .map_err(|error| error.hint("`git config session.integrationBranch <name>` gives it another name."))?;
+    }
     if let Some(old) = old
         && !is_ours(ctx, &branch, old)?
     {

@@ -319,7 +319,8 @@ fn known(
     // Reachable from the base is what counting has shown already; a session without commits is new.
     let fork = loaded.record.base.fork();
     // Its work went into the base, and there is more of it now.
-    if row.state == Some(State::Merged) && row.counts.is_some_and(|counts| counts.ahead > 0) {
+    let is_more = row.head.is_some_and(|head| loaded.record.merged_tip != Some(head.to_string()));
+    if row.state == Some(State::Merged) && is_more && row.counts.is_some_and(|counts| counts.ahead > 0) {
         row.state = Some(State::Open);
     }
     if row.head.is_some() && row.head != fork && row.counts.is_some_and(|counts| counts.ahead == 0) {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::git::Repo;
 use crate::ops::trunks::{Branches, Trunks, name_of};
 use crate::ops::{Context, scope};
-use crate::session::{Name, ObjectId, State, Timestamp};
+use crate::session::{Name, ObjectId, Record, State, Timestamp};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, done};
 use std::collections::{HashMap, HashSet};
@@ -31,6 +31,10 @@ pub(super) struct Car {
     pub(super) reasons: Vec<Reason>,
     /// What is worth saying of its readiness.
     pub(super) remark: Option<String>,
+    /// Whether it was said to be merged.
+    pub(super) is_said: bool,
+    /// The commit at which its base got all that there is of it now, as was said then.
+    pub(super) said_at: Option<ObjectId>,
     /// The trunk has its work.
     pub(super) is_done: bool,
 }
@@ -38,7 +42,7 @@ pub(super) struct Car {
 impl Car {
     /// Whether it has ever had commits of its own. One that was only taken along to where its base is has none.
     pub(super) fn is_begun(&self, repo: &Repo) -> Result<bool> {
-        let (Some(branch), Some(_)) = (&self.branch, self.fork) else { return Ok(true) };
+        let (Some(branch), Some(_), false) = (&self.branch, self.fork, self.is_said) else { return Ok(true) };
         if self.tip == self.fork {
             return Ok(false);
         }
@@ -87,8 +91,11 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
             parent: None,
             reasons: Vec::new(),
             remark: None,
+            is_said: loaded.record.state == State::Merged,
+            said_at: None,
             is_done: false,
         };
+        car.said_at = said_at(&loaded.record, car.tip);
         if car.tip.is_none() {
             car.reasons.push(Reason::new(
                 Kind::Broken,
@@ -104,7 +111,7 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
         }
         if let Some(parent) = below.first() {
             car.parent = place.get(&parent.name).copied();
-            need(ctx, &mut car, loaded, Need::Live(parent), &place)?;
+            need(ctx, snapshot, &mut car, loaded, Need::Live(parent), &place)?;
         }
         for id in &loaded.record.depends_on {
             let Ok(id) = ObjectId::from_hex(id.as_bytes()) else { continue };
@@ -112,7 +119,7 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
                 Some(live) => Need::Live(live),
                 None => done::find(&ctx.repo, id)?.map_or(Need::Unknown(id), |ended| Need::Ended(Box::new(ended))),
             };
-            need(ctx, &mut car, loaded, needed, &place)?;
+            need(ctx, snapshot, &mut car, loaded, needed, &place)?;
         }
         car.needs.sort_unstable();
         car.needs.dedup();
@@ -134,6 +141,12 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
     Ok(all)
 }
 
+fn said_at(record: &Record, tip: Option<ObjectId>) -> Option<ObjectId> {
+    let is_all = record.merged_tip.is_some() && record.merged_tip == tip.map(|tip| tip.to_string());
+    let at = record.merged_at.as_ref().filter(|_| record.state == State::Merged && is_all)?;
+    ObjectId::from_hex(at.as_bytes()).ok()
+}
+
 /// What a session has to wait for.
 enum Need<'a> {
     Live(&'a Loaded),
@@ -142,7 +155,14 @@ enum Need<'a> {
 }
 
 /// Notes that a session needs another one, unless that is merged.
-fn need(ctx: &Context, car: &mut Car, loaded: &Loaded, need: Need<'_>, place: &HashMap<&Name, usize>) -> Result<()> {
+fn need(
+    ctx: &Context,
+    snapshot: &Snapshot,
+    car: &mut Car,
+    loaded: &Loaded,
+    need: Need<'_>,
+    place: &HashMap<&Name, usize>,
+) -> Result<()> {
     let name = &loaded.name;
     let (with, sentence, remedy) = match need {
         Need::Live(other) => {
@@ -154,7 +174,8 @@ fn need(ctx: &Context, car: &mut Car, loaded: &Loaded, need: Need<'_>, place: &H
                 return Ok(());
             }
             let sentence = format!("it needs '{}', which is not merged", other.name);
-            (Some(other.name.to_string()), sentence, format!("git session order {} {name}", other.name))
+            let all = all_needed(ctx, snapshot, other)?;
+            (Some(other.name.to_string()), sentence, format!("git session order {} {name}", all.join(" ")))
         }
         Need::Ended(ended) if ended.record.state == State::Merged => return Ok(()),
         Need::Ended(ended) => (
@@ -172,6 +193,22 @@ fn need(ctx: &Context, car: &mut Car, loaded: &Loaded, need: Need<'_>, place: &H
     reason.with.extend(with);
     car.reasons.push(reason);
     Ok(())
+}
+
+/// A live session and all that it needs and that is not merged, directly or not; itself last.
+fn all_needed(ctx: &Context, snapshot: &Snapshot, from: &Loaded) -> Result<Vec<String>> {
+    let (mut found, mut waiting) = (Vec::new(), vec![from]);
+    while let Some(next) = waiting.pop() {
+        let is_known = found.contains(&next.name.to_string());
+        if is_known || (next.name != from.name && (next.record.state == State::Merged || is_in(&ctx.repo, next)?)) {
+            continue;
+        }
+        found.insert(0, next.name.to_string());
+        let ids = next.record.depends_on.iter().filter_map(|id| ObjectId::from_hex(id.as_bytes()).ok());
+        waiting.extend(ids.filter_map(|id| snapshot.by_id(id)));
+        waiting.extend(stack_of(ctx, snapshot, next).0.first().copied());
+    }
+    Ok(found)
 }
 
 /// Whether the base has the work of a session that has some.
@@ -277,6 +314,8 @@ fn branches(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
             parent: None,
             reasons: Vec::new(),
             remark: None,
+            is_said: false,
+            said_at: None,
             is_done: false,
         });
     }

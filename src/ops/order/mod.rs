@@ -223,7 +223,7 @@ fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize, is_squash: boo
     {
         let mut yard = Yard::new(engine, &all.cars, tip, is_squash)?;
         for at in &here {
-            match yard.is_empty(*at) {
+            match yard.has_all(*at) {
                 Ok(false) => {}
                 Ok(true) if all.cars[*at].tip.is_none() => {}
                 Ok(true) => has_nothing.push((*at, None)),

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::git::merge::{Footprint, Joined, Merger, Stages, Standing, Trains};
 use crate::session::{BString, ObjectId};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How often it is tried anew after a sequence failed.
 const ROUNDS: usize = 50;
@@ -52,6 +52,7 @@ type Stopped = ((usize, usize), Vec<Stages>);
 pub(super) struct Yard<'a> {
     trains: Trains<'a>,
     cars: &'a [Car],
+    trunk: ObjectId,
     start: Standing,
     /// Each merged alone, those that it needs before it.
     alone: HashMap<usize, Standing>,
@@ -69,6 +70,7 @@ impl<'a> Yard<'a> {
         Ok(Yard {
             trains,
             cars,
+            trunk,
             start,
             alone: HashMap::new(),
             footprints: HashMap::new(),
@@ -144,7 +146,15 @@ impl<'a> Yard<'a> {
     fn measure(&mut self, n: usize, tip: ObjectId, before: &Standing, after: &Standing) -> Result<()> {
         let files = self.trains.repo().footprint(before.tree, after.tree)?.paths.len();
         let beyond = self.trains.beyond(tip)?;
-        let commits = beyond.commits.iter().filter(|commit| !before.has(**commit)).count();
+        let mut below: HashSet<ObjectId> = HashSet::new();
+        // Those that went in as one commit do not stand in the history.
+        for need in self.needs_of(n).into_iter().filter(|need| *need != n) {
+            if let Some(tip) = self.cars[need].tip {
+                below.extend(&self.trains.beyond(tip)?.commits);
+            }
+        }
+        let is_own = |commit: &&ObjectId| !before.has(**commit) && !below.contains(*commit);
+        let commits = beyond.commits.iter().filter(is_own).count();
         self.result.sizes.insert(n, (commits, files));
         Ok(())
     }
@@ -220,10 +230,14 @@ impl<'a> Yard<'a> {
         self.trains.fold(&start, &tips)
     }
 
-    /// Whether the trunk has all of it.
-    pub(super) fn is_empty(&mut self, n: usize) -> Result<bool> {
+    /// Whether the trunk has all of it: its commits, or what was made of them when it went in as one.
+    pub(super) fn has_all(&mut self, n: usize) -> Result<bool> {
         let Some(tip) = self.cars[n].tip else { return Ok(true) };
-        Ok(self.trains.beyond(tip)?.commits.is_empty())
+        if self.trains.beyond(tip)?.commits.is_empty() {
+            return Ok(true);
+        }
+        let repo = self.trains.repo();
+        self.cars[n].said_at.map_or(Ok(false), |at| Ok(repo.has_object(at) && repo.is_ancestor(at, self.trunk)?))
     }
 
     /// It and all that it needs, those first that are needed.

@@ -2,7 +2,7 @@
 
 use super::{View, because, kind, lines, patch, severity};
 use crate::ops::conflicts::{AgainstBase, Basis, Clash, Looked, Pair, Report, Severity};
-use crate::render::{columns, count, harmless, sentence};
+use crate::render::{columns, count, harmless, harmless_path, sentence};
 
 /// Where files stand, below the names.
 const INDENT: usize = 6;
@@ -233,7 +233,7 @@ impl Table<'_> {
     /// Path, lines of both sides, marks: on one line where they fit, else the lines below the path.
     fn file(&self, file: &Clash) -> String {
         let paint = self.view.paint;
-        let path = harmless(&file.path.to_string());
+        let path = harmless_path(&file.path);
         let room = self.view.width.saturating_sub(INDENT);
         let mut marks: Vec<&str> = Vec::new();
         marks.extend((file.severity == Severity::Near).then_some("near"));
@@ -268,7 +268,7 @@ pub fn lines_of_file(file: &Clash, indent: usize, view: View) -> String {
 }
 
 fn names_of(files: &[Clash]) -> Vec<String> {
-    files.iter().map(|file| harmless(&file.path.to_string())).collect()
+    files.iter().map(|file| harmless_path(&file.path)).collect()
 }
 
 /// Without colours: what takes columns.

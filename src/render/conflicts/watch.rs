@@ -5,7 +5,7 @@ use super::{View, lines, matrix, severity, summary, table};
 use crate::error::Result;
 use crate::host::terminal::{self, Stream};
 use crate::ops::conflicts::{Change, News, Report, Severity, Sides};
-use crate::render::{answer, columns, harmless};
+use crate::render::{answer, columns, harmless, harmless_path};
 use crate::session::Timestamp;
 use serde_json::{Value, json};
 
@@ -147,13 +147,13 @@ pub fn news_line(time: &str, news: &News, view: View) -> String {
 fn places(news: &News, room: usize) -> String {
     let worst = news.files.iter().map(|file| file.severity).max();
     let shown: Vec<String> = match worst {
-        None => news.left.iter().map(|path| harmless(&path.to_string())).collect(),
+        None => news.left.iter().map(|path| harmless_path(path)).collect(),
         Some(worst) => news
             .files
             .iter()
             .filter(|file| file.severity == worst)
             .map(|file| {
-                let path = harmless(&file.path.to_string());
+                let path = harmless_path(&file.path);
                 match (lines(&file.a, 12), lines(&file.b, 12)) {
                     (a, b) if a.is_empty() || b.is_empty() || worst <= Severity::Planned => path,
                     (a, b) => format!("{path}:{a} × {b}"),
