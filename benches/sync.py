@@ -15,7 +15,8 @@ cat-file` that inflates each blob that has to be written once, and a loop that w
 
 `growth` needs no clone: it makes a repository of `--files` files and COUNT sessions with worktrees, each with two commits
 and the last COUNT/5 with something uncommitted, moves the base, and prints for each COUNT wall time and CPU of `git
-session sync --autostash`, both for each session too, the most anonymous memory of the process, and the files that were
+session sync --autostash`, both for each session too and as ratios to a loop of `git rebase --autostash`, which has to make
+the same commits after `git session undo`, the most anonymous memory of the process, and the files that were
 touched beside the paths that differ.
 """
 
@@ -317,13 +318,17 @@ def growth(args, count):
     git("session", "adopt", *names, cwd=place)
     rows = []
     for number in range(args.runs):
-        changed = range(number, args.files, 5)
+        changed = range(number, args.files, max(5, args.files // 400))
         for n in changed:
             write(place, path_of(n), 5, f"round {number}")
         git("commit", "-q", "-a", "-m", f"round {number}", cwd=place)
-        time.sleep(1.5)
-        for name in names:
-            git("status", "--porcelain", cwd=os.path.join(trees, name))
+
+        def settle():
+            time.sleep(1.5)
+            for name in names:
+                git("status", "--porcelain", cwd=os.path.join(trees, name))
+
+        settle()
         olds = {name: git("rev-parse", name, cwd=place) for name in names}
         before = mtimes([trees])
         wall, cpu, (answer, memory) = timed(lambda: with_memory("git-session", "sync", "--autostash", "--json", cwd=place))
@@ -334,10 +339,21 @@ def growth(args, count):
         outcomes = [row["outcome"] for row in json.loads(answer)["sessions"]]
         if set(outcomes) != {"rebased"}:
             sys.exit(f"not all were rebased: {outcomes}")
-        rows.append((wall, cpu, memory, touched, differing))
-    wall, cpu = (statistics.median(row[i] for row in rows) for i in (0, 1))
+        news = {name: git("rev-parse", name, cwd=place) for name in names}
+        git("session", "undo", "--yes", cwd=place)
+        settle()
+
+        def loop():
+            for name in names:
+                git("rebase", "-q", "--autostash", "trunk", cwd=os.path.join(trees, name))
+
+        loop_wall, loop_cpu, _ = timed(loop)
+        if any(git("rev-parse", name, cwd=place) != new for name, new in news.items()):
+            sys.exit("git rebase makes other commits")
+        rows.append((wall, cpu, memory, touched, differing, loop_wall, loop_cpu))
+    wall, cpu, loop_wall, loop_cpu = (statistics.median(row[i] for row in rows) for i in (0, 1, 5, 6))
     print(f"growth {count:4}: wall {wall * 1000:8.1f} ms ({wall * 1000 / count:5.1f} each)  cpu {cpu * 1000:8.1f} ms "
-          f"({cpu * 1000 / count:5.1f} each)  anonymous memory {max(row[2] for row in rows):6.1f} MB  "
+          f"({cpu * 1000 / count:5.1f} each)  of the loop wall {wall / loop_wall:4.2f} cpu {cpu / loop_cpu:4.2f}  anonymous memory {max(row[2] for row in rows):6.1f} MB  "
           f"files touched {rows[-1][3]}, paths that differ {rows[-1][4]}")
 
 

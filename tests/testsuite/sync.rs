@@ -510,6 +510,27 @@ fn undo_takes_back_the_whole_sync_and_again() {
 }
 
 #[test]
+fn undo_leaves_alone_what_is_uncommitted_in_other_files() {
+    let r = repo();
+    let s = session(&r, "one");
+    s.file("d1/f1.txt", "not committed\n").file("staged.txt", "s\n").git("add staged.txt").ok();
+    base_moves(&r);
+    let (before, status) = (r.rev("one"), s.git("status --porcelain").ok().text());
+    sync(&r.tick(), "--autostash");
+    assert_ne!(r.rev("one"), before);
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((r.rev("one"), s.git("status --porcelain").ok().text()), (before.clone(), status));
+    assert_eq!((s.read("d1/f1.txt"), s.read("staged.txt")), ("not committed\n".to_owned(), "s\n".to_owned()));
+    // In a file that would have to move it is in the way.
+    sync(&r.tick(), "--autostash");
+    s.file("d0/f0.txt", "mine\n");
+    let after = r.rev("one");
+    r.tick().git("session undo --yes").stderr_contains("'d0/f0.txt' has uncommitted changes").stderr_contains("stash");
+    assert_eq!((r.rev("one"), s.read("d0/f0.txt")), (after.clone(), "mine\n".to_owned()));
+    is_sound(&r);
+}
+
+#[test]
 fn sixteen_at_once_move_each_session_once() {
     let r = repo();
     for n in 0..4 {

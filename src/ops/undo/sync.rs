@@ -45,7 +45,10 @@ pub(super) fn invert(
             let route = Route { old: new, new: old, carried: Some((after, before)) };
             carried_back(repo, session, worktree, route, warnings)?
         }
-        (Some(worktree), None) => forward::require_free(repo, session, worktree, new).map(|()| None)?,
+        (Some(worktree), None) => {
+            let route = Route { old: new, new: old, carried: None };
+            require_untouched(repo, session, worktree, &route).map(|()| None)?
+        }
         (None, _) => None,
     };
     let earlier = record::read_at(repo, name.clone(), before)?.record;
@@ -70,6 +73,22 @@ pub(super) fn invert(
         last_sync: earlier.last_sync,
     };
     Ok(Inverse::Sync(Box::new(step)))
+}
+
+/// What is uncommitted stays as it is, if it is in files that do not move.
+fn require_untouched(repo: &Repo, session: &Loaded, worktree: &Worktree, route: &Route) -> Result<()> {
+    forward::require_still(session, worktree)?;
+    let Some(changes) = repo.plain_changes(worktree, route)? else {
+        return forward::require_free(repo, session, worktree, route.old);
+    };
+    match repo.first_unexpected(worktree, &changes)? {
+        None => Ok(()),
+        Some(path) => {
+            let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
+            Err(Error::refused(format!("'{}' cannot move: '{path}' has uncommitted changes.", session.name))
+                .hint(format!("`git -C {place} stash` puts them aside.")))
+        }
+    }
 }
 
 /// What was uncommitted before comes back where nothing has changed since in the files that it was merged into. Where
