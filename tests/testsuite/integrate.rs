@@ -288,6 +288,7 @@ fn who_makes_the_tests_hang_breaks_them() {
     let noted = r.git("log --all --format=%N --notes=sessions").ok().text();
     assert!(!noted.contains("failed"), "{noted}");
     r.git("session integrate --all --timeout 1").code(2).stderr_contains("--test");
+    r.git("session integrate --all --test ' '").code(2).stderr_contains("proves nothing");
 }
 
 #[test]
