@@ -238,7 +238,7 @@ def dense(args, count):
 
 def commits(args, count):
     base, _ = topics(args.repo, 1, args.back)
-    judged(args, base, None, f"{count} single commits", count)
+    judged(args, base, None, "single commits that collide", count)
 
 
 def judged(args, base, found, label, wanted=0):

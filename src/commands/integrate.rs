@@ -105,6 +105,10 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
         squash: is_squash(ctx, args.strategy.as_deref())?,
         test: match args.test {
             None => None,
+            Some(Some(line)) if line.trim().is_empty() => {
+                return Err(Error::usage("A command of no words proves nothing.")
+                    .hint("`--test` alone takes `session.test`; without it nothing is tested."));
+            }
             Some(Some(line)) => Some(TestCommand::Line(line)),
             Some(None) => Some(testing::require(ctx, &snapshot, &[])?),
         },

@@ -149,7 +149,7 @@ impl Yard<'_> {
         let process = self.plan.command.process(repo, &scene.worktree);
         let process = scene.variables().into_iter().fold(process, |process, (key, value)| process.env(key, value));
         let started = Instant::now();
-        let ending = process.run_bounded(&file, self.plan.timeout, self.interrupt)?;
+        let ending = process.run_bounded(&file, self.plan.timeout, self.interrupt).map_err(testing::not_a_line)?;
         Ok(Came::Ran(ending, started.elapsed()))
     }
 

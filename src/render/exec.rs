@@ -70,7 +70,10 @@ fn words(came: &Came) -> Option<String> {
     match came {
         Came::Ran(Ending::Exited(0), _) => None,
         Came::Ran(ending, _) => Some(format!("[{}]", ending_shown(*ending))),
-        Came::NotStarted(error) => Some(format!("[{}]", error.one_line())),
+        Came::NotStarted(error) => {
+            let parts = [error.one_line()].into_iter().chain(error.hints().first().cloned());
+            Some(format!("[{}]", parts.collect::<Vec<_>>().join("; ")))
+        }
         Came::Skipped(skip) => Some(format!("[skipped: {}; `{}`]", skip.sentence, skip.remedy)),
     }
 }

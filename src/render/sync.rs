@@ -40,7 +40,7 @@ pub fn rows(rows: &[Row], is_plan: bool, paint: Paint) -> String {
                 }
             };
             let kind = if collision.kind == "content" { String::new() } else { format!("  ({})", collision.kind) };
-            text.push_str(&format!("    {}{kind}\n", format!("{}{lines}", harmless_path(&collision.path))));
+            text.push_str(&format!("    {}{lines}{kind}\n", harmless_path(&collision.path)));
         }
         for note in &row.notes {
             text.push_str(&format!("    {}\n", paint.dim(&harmless(note))));

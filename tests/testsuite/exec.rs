@@ -37,7 +37,7 @@ fn one_that_fails_fails_all_and_the_others_run() {
     run.code(1).stdout_contains("[exit code 5]").stderr_contains("2 done, 1 failed.");
     assert!(["auth", "docs", "search"].iter().all(|name| r.session(name).has("ran")));
     let run = r.git("session exec auth -- no-such-program");
-    run.code(1).stdout_contains("could not be started").stdout_contains("No such file");
+    run.code(1).stdout_contains("could not be started").stdout_contains("No such file").stdout_contains("sh -c");
     r.git_args(["session", "exec", "auth", "--", "sh", "-c", "kill -9 $$"]).code(1).stdout_contains("signal 9");
 }
 

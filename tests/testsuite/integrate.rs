@@ -78,6 +78,21 @@ fn the_base_moves_once_and_its_worktree_follows() {
 }
 
 #[test]
+fn what_came_in_with_another_one_is_merged_without_a_commit_of_its_own() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    let s = session(&r, "one", "").file("one.txt", "1\n").commit("one");
+    r.git("branch twin one").ok();
+    r.git("session adopt twin --no-worktree").ok();
+    session(&r, "two", "").git("merge -q --no-edit one").ok();
+    s.tick();
+    let answer = integrate(&r, "--into main --yes");
+    assert_eq!(merged(&answer).len(), 3);
+    assert_eq!(r.git("log --first-parent --format=%s main").ok().text(), "Merge session 'one'\nbase\n");
+    assert!(states(&r).iter().all(|(_, state)| state == "merged"));
+    assert_eq!(r.git("merge --no-ff twin two").ok().text(), "Already up to date.\n");
+}
+
+#[test]
 fn the_hooks_of_a_merge_run_and_may_refuse() {
     let r = Sandbox::new();
     three(&r);
@@ -273,6 +288,7 @@ fn who_makes_the_tests_hang_breaks_them() {
     let noted = r.git("log --all --format=%N --notes=sessions").ok().text();
     assert!(!noted.contains("failed"), "{noted}");
     r.git("session integrate --all --timeout 1").code(2).stderr_contains("--test");
+    r.git("session integrate --all --test ' '").code(2).stderr_contains("proves nothing");
 }
 
 #[test]

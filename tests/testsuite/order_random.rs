@@ -77,7 +77,12 @@ impl Merges<'_> {
         let new: Vec<(String, usize)> = wanted.into_iter().filter(|one| !self.known.contains_key(one)).collect();
         let lines: String =
             new.iter().map(|(ours, n)| format!("{} -- {ours} {}\n", self.base, self.tips[*n])).collect();
-        let run: Run = self.r.git_input("merge-tree --stdin --write-tree -z --no-messages", &lines);
+        // Not through a pipe: both sides would wait for each other.
+        let questions = self.r.root().join("questions");
+        std::fs::write(&questions, lines).expect("a written file");
+        let ask = "git -c core.looseCompression=0 -c core.fsync=none merge-tree --stdin --write-tree -z --no-messages";
+        let line = format!("{ask} < '{}'", questions.display());
+        let run: Run = self.r.run("sh", ["-c", &line]);
         let mut fields = run.ok().bytes().split(|byte| *byte == 0);
         for one in new {
             let mut next = || String::from_utf8_lossy(fields.next().expect("a field")).into_owned();
@@ -109,7 +114,7 @@ impl Merges<'_> {
 fn no_random_order_takes_more() {
     let (seeds, orders) = (asked("ORDER_SEEDS", 2), asked("ORDER_ORDERS", 10_000));
     for seed in 0..seeds {
-        let count = 12 + seed * 5 % 9;
+        let count = [12, 14, 16, 13, 18, 15, 20, 17, 19][seed % 9];
         let r = dense(seed, count);
         let answer: Value = r.git("session order --branches 's*' --base main --json").json_as("order");
         let rows = answer["order"].as_array().expect("places").iter();

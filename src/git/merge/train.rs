@@ -71,6 +71,11 @@ impl<'a> Trains<'a> {
         self.engine.repo()
     }
 
+    /// From now on keeps what was asked of trees: other sequences come to the same ones.
+    pub fn remember(&mut self) {
+        self.engine.remember();
+    }
+
     /// Each goes in as one commit of its own, of which git does not know where it came from.
     #[must_use]
     pub fn squashing(self, is_squashing: bool) -> Trains<'a> {

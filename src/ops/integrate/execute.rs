@@ -143,6 +143,11 @@ fn build(ctx: &Context, writer: &Writer, plan: &IntegratePlan) -> Result<Vec<Obj
             }
             (squashed(car), vec![head])
         } else {
+            // What came in with another one git would not merge again.
+            if repo.commit(head)?.tree == car.tree && repo.is_ancestor(car.tip, head)? {
+                chain.push(head);
+                continue;
+            }
             (merged(car), vec![head, car.tip])
         };
         let source = if plan.options.squash { "squash" } else { "merge" };

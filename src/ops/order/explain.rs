@@ -174,7 +174,9 @@ pub(super) fn places(all: &Cars, trunk: usize, sequence: &Sequence) -> Vec<Place
         let is_before_others = sequence.order[n + 1..].iter().any(|later| all.cars[*later].needs.contains(at));
         let is_urgent = sequence.order[n + 1..].iter().any(|later| all.cars[*later].priority < car.priority);
         let reason = if sequence.helped.contains(at) {
-            format!("by itself it conflicts with '{}'; after the others it does not", all.trunks[trunk].name)
+            let with: Vec<String> = sequence.rivals(*at).map(|other| all.cars[other].name.clone()).collect();
+            let with = if with.is_empty() { vec![all.trunks[trunk].name.clone()] } else { with };
+            format!("by itself it conflicts with {}; after the others it does not", listed(&with))
         } else if let Some(parent) = car.parent.filter(|parent| car.needs.contains(parent)) {
             format!("it stands on '{}'", all.cars[parent].name)
         } else if !after.is_empty() {

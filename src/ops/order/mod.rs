@@ -7,6 +7,7 @@
 mod cars;
 mod choose;
 mod explain;
+mod helped;
 mod readiness;
 mod sequence;
 

@@ -30,7 +30,7 @@ pub(super) struct Sequence {
     pub(super) order: Vec<usize>,
     /// No sequence has more, of those that merge by themselves.
     pub(super) bound: usize,
-    /// Those that collide by themselves, and go in after others.
+    /// Those that collide by themselves, with the trunk or with some before them, and go in after others.
     pub(super) helped: BTreeSet<usize>,
     /// Whether somebody was held to be incompatible of whom not every order was tried.
     pub(super) is_guessed: bool,
@@ -45,21 +45,36 @@ pub(super) struct Sequence {
     pub(super) trees: Vec<ObjectId>,
 }
 
+impl Sequence {
+    /// Those before one that goes in, with which it would collide if they were alone.
+    pub(super) fn rivals(&self, n: usize) -> impl Iterator<Item = usize> {
+        let place = self.order.iter().position(|other| *other == n).unwrap_or_default();
+        let is_before = move |other: &&usize| **other != n && self.order[..place].contains(other);
+        let known = self.collisions.iter().filter(move |known| known.cars.contains(&n));
+        known
+            .flat_map(move |known| known.cars.iter().filter(is_before).copied())
+            .collect::<BTreeSet<usize>>()
+            .into_iter()
+    }
+}
+
 /// Two of which the second stops after the first, and at what.
 type Stopped = ((usize, usize), Vec<Stages>);
 
 /// One trunk's cars, and what is known of them.
 pub(super) struct Yard<'a> {
-    trains: Trains<'a>,
-    cars: &'a [Car],
+    pub(super) trains: Trains<'a>,
+    pub(super) cars: &'a [Car],
     trunk: ObjectId,
-    start: Standing,
+    pub(super) start: Standing,
     /// Each merged alone, those that it needs before it.
-    alone: HashMap<usize, Standing>,
+    pub(super) alone: HashMap<usize, Standing>,
     footprints: HashMap<usize, Footprint>,
     /// Those that collide by themselves.
-    alone_not: BTreeSet<usize>,
-    result: Sequence,
+    pub(super) alone_not: BTreeSet<usize>,
+    /// Those that touch the same files.
+    pub(super) meets: Vec<(usize, usize)>,
+    pub(super) result: Sequence,
 }
 
 impl<'a> Yard<'a> {
@@ -75,6 +90,7 @@ impl<'a> Yard<'a> {
             alone: HashMap::new(),
             footprints: HashMap::new(),
             alone_not: BTreeSet::new(),
+            meets: Vec::new(),
             result: Sequence::default(),
         })
     }
@@ -102,7 +118,7 @@ impl<'a> Yard<'a> {
                 break;
             }
         }
-        self.add_helped(&mut best)?;
+        self.add_helped(&able, &mut best)?;
         let mut standing = self.start.clone();
         for n in &best {
             if let Some(tip) = self.cars[*n].tip
@@ -116,34 +132,8 @@ impl<'a> Yard<'a> {
         Ok(self.result)
     }
 
-    /// Who collides with the trunk by himself may go in once others are there, which have brought what he lacked.
-    fn add_helped(&mut self, best: &mut Vec<usize>) -> Result<()> {
-        let mut left: Vec<usize> = self.alone_not.iter().copied().collect();
-        while let Ok(mut standing) = self.fold(best)? {
-            let before = best.len();
-            for n in std::mem::take(&mut left) {
-                let Some(tip) = self.cars[n].tip else { continue };
-                let has_needs = self.cars[n].needs.iter().all(|need| best.contains(need));
-                match if has_needs { self.trains.join(&standing, tip)? } else { Joined::Already } {
-                    Joined::Merged(next) => {
-                        self.measure(n, tip, &standing, &next)?;
-                        standing = next;
-                        best.push(n);
-                        self.result.helped.insert(n);
-                    }
-                    _ => left.push(n),
-                }
-            }
-            if best.len() == before {
-                break;
-            }
-            self.result.bound += best.len() - before;
-        }
-        Ok(())
-    }
-
     /// How much one brings.
-    fn measure(&mut self, n: usize, tip: ObjectId, before: &Standing, after: &Standing) -> Result<()> {
+    pub(super) fn measure(&mut self, n: usize, tip: ObjectId, before: &Standing, after: &Standing) -> Result<()> {
         let files = self.trains.repo().footprint(before.tree, after.tree)?.paths.len();
         let beyond = self.trains.beyond(tip)?;
         let mut below: HashSet<ObjectId> = HashSet::new();
@@ -224,7 +214,7 @@ impl<'a> Yard<'a> {
     }
 
     /// Those one after another: where it comes to, or which of them stops, and at what.
-    fn fold(&mut self, order: &[usize]) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
+    pub(super) fn fold(&mut self, order: &[usize]) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
         let tips: Vec<ObjectId> = order.iter().filter_map(|n| self.cars[*n].tip).collect();
         let start = self.start.clone();
         self.trains.fold(&start, &tips)
@@ -241,7 +231,7 @@ impl<'a> Yard<'a> {
     }
 
     /// It and all that it needs, those first that are needed.
-    fn needs_of(&self, n: usize) -> Vec<usize> {
+    pub(super) fn needs_of(&self, n: usize) -> Vec<usize> {
         let (mut found, mut waiting) = (BTreeSet::new(), vec![n]);
         while let Some(n) = waiting.pop() {
             if found.insert(n) {
@@ -278,6 +268,7 @@ impl<'a> Yard<'a> {
                 }
             }
         }
+        self.meets.clone_from(&asked);
         // Whoever needs others is left to the sequence itself, which says more exactly who is in whose way.
         asked.retain(|(a, b)| self.cars[*a].needs.is_empty() && self.cars[*b].needs.is_empty());
         let standings: Vec<(&Standing, &Standing)> =
@@ -336,7 +327,7 @@ impl<'a> Yard<'a> {
     }
 
     /// Those that are needed first; then by priority, then the small ones, then the old ones.
-    fn in_order(&self, chosen: &[usize]) -> Vec<usize> {
+    pub(super) fn in_order(&self, chosen: &[usize]) -> Vec<usize> {
         let mut left: BTreeSet<usize> = chosen.iter().copied().collect();
         let mut order = Vec::new();
         let rank = |n: &usize| {

@@ -5,6 +5,7 @@ mod run;
 mod tested;
 
 pub use command::{Known, Policy, TestCommand, known, policy, require};
+pub(crate) use run::not_a_line;
 pub use run::{Ending, Outcome, Run, ending_shown, jobs, run_in};
 pub use tested::{Tested, tested};
 

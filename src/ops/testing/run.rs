@@ -88,12 +88,15 @@ pub fn run_in(repo: &Repo, run: Run<'_>) -> Result<Outcome> {
     let process = run.command.process(repo, run.directory);
     let process = run.env.iter().fold(process, |process, (key, value)| process.env(*key, value));
     let started = Instant::now();
-    let ending = process.run_bounded(&log, run.timeout, run.interrupt).map_err(|error| {
-        error.hint("Without a shell the first word is a program: `-- sh -c '<line>'` runs a line of shell.")
-    })?;
+    let ending = process.run_bounded(&log, run.timeout, run.interrupt).map_err(not_a_line)?;
     let duration = started.elapsed();
     let tail = if ending == Ending::Exited(0) { Vec::new() } else { last_lines(&mut log, start) };
     Ok(Outcome { ending, duration, tail })
+}
+
+/// Where a command could not be started it may have been meant for a shell.
+pub(crate) fn not_a_line(error: Error) -> Error {
+    error.hint("Without a shell the first word is a program: `-- sh -c '<line>'` runs a line of shell.")
 }
 
 /// An empty file in place of what was there: a run that is still at work goes on writing into the old one.

@@ -147,7 +147,7 @@ pub fn news_line(time: &str, news: &News, view: View) -> String {
 fn places(news: &News, room: usize) -> String {
     let worst = news.files.iter().map(|file| file.severity).max();
     let shown: Vec<String> = match worst {
-        None => news.left.iter().map(|path| harmless_path(path)).collect(),
+        None => news.left.iter().map(harmless_path).collect(),
         Some(worst) => news
             .files
             .iter()
