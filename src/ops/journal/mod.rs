@@ -13,7 +13,7 @@ pub mod restore;
 pub mod sync;
 mod worktree;
 
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::git::{Edit, Repo};
 use crate::host::witness::{Hold, Liveness, Process};
 use crate::ops::Context;
@@ -94,12 +94,20 @@ pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
     let path = hold_path(repo, writer.operation.as_str());
     let hold = Hold::take(&path)?.ok_or_else(|| Error::bug("Two processes share one operation."))?;
     hold.share_with_children();
+    hold.sign().or_refuse(|| format!("'{}' could not be written.", path.display()))?;
     Ok(Held { _hold: hold, path })
 }
 
 /// Whether somebody is still at work on an operation.
 pub fn is_held(repo: &Repo, operation: &str) -> bool {
     !Hold::is_free(&hold_path(repo, operation))
+}
+
+/// Whether whoever began an operation is proved to be gone, with all children. Locks of other hosts may not be seen here:
+/// who took it stands in its file.
+pub fn is_gone(repo: &Repo, operation: &str) -> bool {
+    let path = hold_path(repo, operation);
+    Hold::is_free(&path) && Hold::signer(&path).is_none_or(|process| process.liveness() == Liveness::Dead)
 }
 
 /// Claims for one plan, or for all of several at once.
@@ -327,10 +335,10 @@ fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
     let message = String::from_utf8_lossy(&commit.message);
     let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "));
     let Some(operation) = operation.and_then(|text| OperationId::parse(text.trim())) else { return false };
-    let hold = hold_path(repo, operation.as_str());
     // Who ends by himself takes his hold along.
-    let died_at_work = hold.exists() || Process::parse(&message).liveness() == Liveness::Dead;
-    died_at_work && Hold::is_free(&hold)
+    let died_at_work =
+        hold_path(repo, operation.as_str()).exists() || Process::parse(&message).liveness() == Liveness::Dead;
+    died_at_work && is_gone(repo, operation.as_str())
 }
 
 fn is_old(meta: &std::fs::Metadata) -> bool {
