@@ -1,0 +1,85 @@
+//! Locks of refs of ours that the dead have left, and their holds.
+
+use super::{hold_path, is_gone};
+use crate::git::Repo;
+use crate::host::witness::{Hold, Liveness, Process};
+use crate::session::{ObjectId, OperationId};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process, and so does one
+/// with a value in it that a dead process made. So do holds that nobody has, and what was scratch of an operation.
+pub(super) fn remove_stale(repo: &Repo) {
+    for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else {
+            continue;
+        };
+        let is_ours = operation.len() == 32 && matches!(kind, "lock" | "ref" | "message" | "index" | "index.lock");
+        if is_ours && entry.metadata().is_ok_and(|meta| is_old(&meta)) && Hold::is_free(&hold_path(repo, operation)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let stale = stale_locks(repo);
+    if stale.is_empty() {
+        return;
+    }
+    // One at a time: what was judged by one must not be taken away by another when its place is somebody's again.
+    let sweeping = repo.common_dir().join("sessions.sweep");
+    let Ok(Some(_sweeping)) = Hold::take(&sweeping) else { return };
+    for path in stale_locks(repo) {
+        // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
+        let aside = path.with_extension(format!("lock~{}", std::process::id()));
+        if std::fs::rename(&path, &aside).is_ok() {
+            if aside.metadata().is_ok_and(|meta| is_stale_lock(repo, &aside, &meta)) {
+                let _ = std::fs::remove_file(&aside);
+            } else {
+                let _ = std::fs::rename(&aside, &path);
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&sweeping);
+}
+
+/// Locks of refs of ours at which nobody is.
+fn stale_locks(repo: &Repo) -> Vec<PathBuf> {
+    let mut stale = Vec::new();
+    let mut folders = vec![repo.common_dir().join("refs/sessions")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = folder.read_dir() else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lock") && is_stale_lock(repo, &path, &meta)
+            {
+                stale.push(path);
+            }
+        }
+    }
+    stale
+}
+
+/// Whether nobody can be at work under a lock of a ref any more: by its age, or because what it is about to set was made
+/// by an operation whose process is dead, with no child left.
+fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
+    if is_old(meta) {
+        return true;
+    }
+    let Ok(text) = std::fs::read_to_string(lock) else { return false };
+    let value = ObjectId::from_hex(text.trim().as_bytes()).ok().filter(|id| repo.has_object(*id));
+    let Some(commit) = value.and_then(|id| repo.commit(id).ok()) else { return false };
+    let message = String::from_utf8_lossy(&commit.message);
+    let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "));
+    let Some(operation) = operation.and_then(|text| OperationId::parse(text.trim())) else { return false };
+    // Who ends by himself takes his hold along.
+    let died_at_work =
+        hold_path(repo, operation.as_str()).exists() || Process::parse(&message).liveness() == Liveness::Dead;
+    died_at_work && is_gone(repo, operation.as_str())
+}
+
+fn is_old(meta: &std::fs::Metadata) -> bool {
+    let age = meta.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+    age.is_some_and(|age| age > Duration::from_secs(10))
+}
