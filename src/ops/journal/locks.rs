@@ -1,9 +1,11 @@
-//! Locks of refs of ours that the dead have left, and their holds.
+//! Locks that the dead have left: of refs of ours, and of those that a move changes.
 
 use super::{hold_path, is_gone};
 use crate::git::Repo;
+use crate::host::exchange::Stat;
 use crate::host::witness::{Hold, Liveness, Process};
 use crate::session::{ObjectId, OperationId};
+use crate::store::pending::Pending;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -77,6 +79,61 @@ fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
     let died_at_work =
         hold_path(repo, operation.as_str()).exists() || Process::parse(&message).liveness() == Liveness::Dead;
     died_at_work && is_gone(repo, operation.as_str())
+}
+
+/// Removes the lock of a dead claim that has no value in it, and so does not say whose it was: a git that was killed
+/// together with whoever had begun the operation. Nobody else writes a claim, but git packs refs.
+pub(super) fn remove_of_claim(repo: &Repo, dead: &Pending) {
+    remove_left(&[(lock_of(repo.common_dir(), &dead.reference), vec![String::new()])]);
+}
+
+/// Removes the locks of a move whose git was killed together with whoever had begun it, so that it could not give them
+/// back: of the branch, and in the worktree's own git directory those of `HEAD`, which git locks to write its reflog, and
+/// `ORIG_HEAD`. Where one of them has another value in it somebody else is at work, and all stay.
+pub(super) fn remove_of_move(
+    repo: &Repo,
+    branch: &str,
+    git_dir: Option<&Path>,
+    (old, new): (Option<ObjectId>, ObjectId),
+) {
+    let value = |id: ObjectId| format!("{id}\n");
+    let mut locks = vec![(lock_of(repo.common_dir(), branch), vec![String::new(), value(new)])];
+    if let Some(git_dir) = git_dir {
+        locks.push((lock_of(git_dir, "HEAD"), vec![String::new()]));
+        locks.push((lock_of(git_dir, "ORIG_HEAD"), old.into_iter().map(value).chain([String::new()]).collect()));
+    }
+    remove_left(&locks);
+}
+
+fn lock_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.lock"))
+}
+
+/// Removes those that are there, each with what may stand in it, if all stay as they are for a second: somebody who is at
+/// work writes his or gives it back.
+fn remove_left(locks: &[(PathBuf, Vec<String>)]) {
+    let look = || -> Option<Vec<(&Path, Stat)>> {
+        let mut found = Vec::new();
+        for (path, values) in locks {
+            let Some(stat) = Stat::of(path).ok()? else { continue };
+            let text = std::fs::read_to_string(path).ok()?;
+            if !values.contains(&text) {
+                return None;
+            }
+            found.push((path.as_path(), stat));
+        }
+        Some(found)
+    };
+    let Some(first) = look().filter(|found| !found.is_empty()) else { return };
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(50));
+        if look().as_ref() != Some(&first) {
+            return;
+        }
+    }
+    for (path, _) in first {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 fn is_old(meta: &std::fs::Metadata) -> bool {

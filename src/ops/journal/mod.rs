@@ -192,6 +192,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
         }
         // A git that outlived its parent may have taken the claim past its commit point since it was read.
         let Some(dead) = pending::find(repo, &seen.reference)?.filter(|now| is_dead(repo, now)) else { continue };
+        locks::remove_of_claim(repo, &dead);
         if let Some(mine) = take_over(repo, writer, &dead)? {
             mend(ctx, writer, &dead, &mine)?;
         }
