@@ -178,6 +178,21 @@ impl Hold {
         Ok(None)
     }
 
+    /// Says in the file who took the lock: some file systems know of the locks of their own host only.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sign(&self) -> std::io::Result<()> {
+        use std::io::Write as _;
+        (&self.file).write_all(Process::current().to_lines().as_bytes())
+    }
+
+    /// Whoever signed the file of a lock; nobody where there is none.
+    pub fn signer(path: &Path) -> Option<Process> {
+        let text = std::fs::read_to_string(path).ok().filter(|text| !text.is_empty())?;
+        Some(Process::parse(&text))
+    }
+
     /// Whether nobody has the lock; also where there is no such file.
     pub fn is_free(path: &Path) -> bool {
         match std::fs::OpenOptions::new().write(true).open(path) {

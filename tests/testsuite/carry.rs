@@ -549,3 +549,27 @@ fn killed_while_git_works_aside_or_while_it_moves_nothing_is_lost() {
     has_carried(&one);
     is_sound(&r);
 }
+
+#[test]
+fn what_stands_on_a_session_that_was_made_aside_follows_with_its_changes() {
+    let r = repo();
+    let one = with_work(&r, "one");
+    one.git("session create two --stack").ok();
+    let two = r.session("two");
+    two.file("two.txt", "two\n").commit("work of two");
+    two.file("d0/f0.txt", lines(0, 12).replace("line 4\n", "of two\n"));
+    base_changes(&r, "d0/f0.txt", 0, 12);
+    signs(&r, "");
+    let before = (seen(&one), seen(&two), r.rev("one"), r.rev("two"));
+    let rows = sync(&r.tick(), "--autostash");
+    assert!(["one", "two"].iter().all(|name| row(&rows, name)["outcome"] == "rebased"), "{rows:?}");
+    assert_eq!((r.rev("two~1"), r.rev("one~1")), (r.rev("one"), r.rev("main")));
+    has_carried(&one);
+    let merged = lines(0, 12).replace("line 4\n", "of two\n").replace("line 11\n", "last line\n");
+    assert_eq!(two.read("d0/f0.txt"), merged);
+    two.git("status --porcelain").ok().stdout(" M d0/f0.txt\n");
+    nothing_lies_aside(&r);
+    r.tick().git("session undo --yes").ok();
+    assert_eq!((seen(&one), seen(&two), r.rev("one"), r.rev("two")), before);
+    is_sound(&r);
+}

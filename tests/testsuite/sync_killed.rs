@@ -246,3 +246,76 @@ fn twenty_worktrees_killed_at_any_moment() {
     }
     assert!(done > 0 && undone > 0, "the delays hit nothing: {done} done, {undone} undone");
 }
+
+/// Kills the program and the git that it has started, right before that git moves a ref of the kind: no lock is given
+/// back.
+#[cfg(target_os = "linux")]
+fn all_die_at(r: &Sandbox, reference: &str) {
+    let kill = "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID";
+    let hook = format!("#!/bin/sh\ntest \"$1\" = prepared && grep -q '{reference}' || exit 0\n{kill}\nexit 1\n");
+    r.executable(".git/hooks/reference-transaction", &hook);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_with_its_git_the_locks_of_the_move_go_and_nobody_elses() {
+    for is_somebodys in [false, true] {
+        let r = sandbox();
+        r.file("a.txt", lines(0, 12)).commit("base");
+        for name in ["one", "keeper"] {
+            session(&r, name);
+        }
+        let mine = |text: String| text.replace("line 2\n", "mine\n");
+        let one = r.session("one").file("a.txt", mine(lines(0, 12)));
+        r.file("a.txt", lines(0, 12).replace("line 11\n", "last\n")).commit("the base moves");
+        let tip = r.rev("one");
+        let git_dir = one.git("rev-parse --path-format=absolute --git-dir").ok().text().trim().to_owned();
+        let of_git = ["HEAD.lock", "ORIG_HEAD.lock"].map(|name| r.path(format!("{git_dir}/{name}")));
+        let branch = r.path(".git/refs/heads/one.lock");
+        all_die_at(&r, "refs/heads/one");
+        start(&r, &["sync", "one", "--autostash"]).wait();
+        r.remove(".git/hooks/reference-transaction");
+        assert!(branch.exists() && of_git.iter().all(|lock| lock.exists()), "it did not die with its locks");
+        if is_somebodys {
+            // Who is about to move the branch, as far as can be told.
+            r.file(&branch, format!("{tip}\n"));
+        }
+        patiently(&r, &["set", "keeper", "--goal", "after"]).ok().stderr_contains("Took back");
+        let stay = std::iter::once(&branch).chain(&of_git).filter(|lock| lock.exists()).count();
+        assert_eq!(stay, if is_somebodys { 3 } else { 0 });
+        assert!(!r.has(".git/refs/sessions/@pending/one.lock") && !r.has(format!("{git_dir}/index.lock")));
+        assert_eq!((r.rev("one"), one.read("a.txt")), (tip, mine(lines(0, 12))));
+        one.git("status --porcelain").ok().stdout(" M a.txt\n");
+        if !is_somebodys {
+            r.git("session sync --autostash").ok();
+            assert_eq!(one.read("a.txt"), mine(lines(0, 12).replace("line 11\n", "last\n")));
+        }
+        is_sound(&r);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_with_its_git_when_it_gives_its_claim_up_the_session_is_free_at_once() {
+    let r = sandbox();
+    r.file("a.txt", "1\n").commit("base");
+    for name in ["one", "keeper"] {
+        session(&r, name);
+    }
+    r.file("a.txt", "2\n").commit("the base moves");
+    all_die_at(&r, "0000000000 refs/sessions/@pending/one");
+    start(&r, &["sync", "one"]).wait();
+    r.remove(".git/hooks/reference-transaction");
+    let lock = ".git/refs/sessions/@pending/one.lock";
+    assert_eq!(r.read(lock), "");
+    // That one is everybody's.
+    r.remove(".git/packed-refs.lock");
+    patiently(&r, &["set", "keeper", "--goal", "after"])
+        .ok()
+        .stderr_contains("Completed the interrupted `sync` of 'one'");
+    assert!(!r.has(lock));
+    r.file("a.txt", "3\n").commit("the base moves again");
+    r.git("session sync").ok();
+    assert_eq!(r.session("one").read("a.txt"), "3\n");
+    is_sound(&r);
+}

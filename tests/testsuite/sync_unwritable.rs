@@ -86,28 +86,39 @@ fn a_lock_of_a_dead_command_goes_at_once_and_no_other() {
     is_sound(&r);
 }
 
+/// What the program says of a process of this host.
+#[cfg(target_os = "linux")]
+fn process(pid: u32) -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
+    let namespace = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let machine: String = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().chars().take(8).collect();
+    let host = if machine.is_empty() { name.trim().to_owned() } else { format!("{}-{machine}", name.trim()) };
+    format!(
+        "Process-Host: {host}\nProcess-Boot: {}\nProcess-Namespace: {}\nProcess-Id: {pid}\nProcess-Started: 0\n",
+        boot.trim(),
+        namespace.display()
+    )
+}
+
+/// The number of a process that is gone.
+#[cfg(target_os = "linux")]
+fn gone() -> u32 {
+    let mut gone = std::process::Command::new("true").spawn().expect("runs");
+    gone.wait().expect("ends");
+    gone.id()
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_lock_of_a_claim_whose_process_is_dead_goes_at_once_and_no_other() {
     let r = repo();
     session(&r, "one");
     r.file("a.txt", "new\n").commit("base moves");
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
-    let namespace = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
-    let name = r.run("uname", ["-n"]).ok().text();
-    let machine: String = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().chars().take(8).collect();
-    let host = if machine.is_empty() { name.trim().to_owned() } else { format!("{}-{machine}", name.trim()) };
     let claim_of = |pid: u32, operation: &str| {
-        let message = format!(
-            "claimed\n\nSession-Operation: {operation}\nProcess-Host: {host}\nProcess-Boot: {}\nProcess-Namespace: {}\n\
-             Process-Id: {pid}\nProcess-Started: 0\n",
-            boot.trim(),
-            namespace.display()
-        );
+        let message = format!("claimed\n\nSession-Operation: {operation}\n{}", process(pid));
         r.git_input("commit-tree HEAD^{tree}", &message).ok().text()
     };
-    let mut gone = std::process::Command::new("true").spawn().expect("runs");
-    gone.wait().expect("ends");
     let (dead, alive) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
     let lock = ".git/refs/sessions/@pending/one.lock";
     let refused = |r: &Sandbox| {
@@ -118,11 +129,16 @@ fn a_lock_of_a_claim_whose_process_is_dead_goes_at_once_and_no_other() {
     // One that lives, and one that is dead with a child that goes on.
     r.file(lock, claim_of(std::process::id(), alive));
     refused(&r);
-    r.file(lock, claim_of(gone.id(), dead));
+    r.file(lock, claim_of(gone(), dead));
     let held = std::fs::File::create(r.path(format!(".git/session-{dead}.lock"))).expect("a hold");
     held.lock().expect("nobody has it");
     refused(&r);
     drop(held);
+    // One of another host, whose locks may not be seen here.
+    let hold = format!(".git/session-{dead}.lock");
+    r.file(&hold, "Process-Host: elsewhere\nProcess-Id: 7\n");
+    refused(&r);
+    r.file(&hold, process(gone()));
     assert_eq!(row(&rows(&r.git("session sync --json")), "one")["outcome"], "rebased");
     assert!(!r.has(lock));
     is_sound(&r);

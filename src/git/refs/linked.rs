@@ -163,3 +163,87 @@ fn append(log: &Path, is_wanted: bool, line: &[u8]) -> Result<()> {
         Err(error) => Err(error).or_refuse(failed),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::git::Repo;
+    use crate::host::process::Command;
+
+    fn git(place: &Path, args: &[&str]) -> String {
+        let command = Command::new("git").current_dir(place).args(["-c", "user.name=U", "-c", "user.email=u@x"]);
+        command.args(args).run_ok().expect("git does it").text()
+    }
+
+    /// A repository with two commits.
+    fn repository() -> (tempfile::TempDir, Repo, [gix::ObjectId; 2]) {
+        let place = tempfile::tempdir().expect("can be made");
+        git(place.path(), &["init", "--quiet", "."]);
+        for (key, value) in [("user.name", "Somebody"), ("user.email", "somebody@example.org")] {
+            git(place.path(), &["config", key, value]);
+        }
+        let tree = git(place.path(), &["hash-object", "-t", "tree", "-w", "/dev/null"]);
+        let commit = |text| git(place.path(), &["commit-tree", "-m", text, &tree]);
+        let ids = ["one", "two"].map(|text| gix::ObjectId::from_hex(commit(text).as_bytes()).expect("an id"));
+        let repo = Repo::discover(place.path()).expect("is one");
+        (place, repo, ids)
+    }
+
+    fn done(repo: &Repo, edits: &[Edit]) -> Result<bool> {
+        transact(&repo.inner, &repo.common_dir, edits, "a message\nof two lines")
+    }
+
+    /// All files of locks and of ours.
+    fn left(repo: &Repo) -> String {
+        let place = repo.common_dir.clone();
+        Command::new("find")
+            .arg(place)
+            .args(["-name", "*.lock", "-o", "-name", "session-*"])
+            .run_ok()
+            .expect("runs")
+            .text()
+    }
+
+    #[test]
+    fn all_are_written_with_their_histories_or_none_is() {
+        let (place, repo, [one, two]) = repository();
+        let (a, b) = ("refs/sessions/a", "refs/sessions/@pending/b/c");
+        assert!(done(&repo, &[Edit::create(a, one), Edit::create(b, one)]).expect("can be written"));
+        assert!(done(&repo, &[Edit::update(a, one, two)]).expect("can be written"));
+        let log = git(place.path(), &["reflog", "show", "--format=%gs %gn %h", a]);
+        let short = |id: gix::ObjectId| git(place.path(), &["rev-parse", "--short", &id.to_string()]);
+        let line = |id| format!("a message of two lines Somebody {}", short(id));
+        assert_eq!(log, format!("{}\n{}", line(two), line(one)));
+        assert!(!repo.common_dir.join("logs").join(b).exists());
+        for stale in [Edit::update(b, two, one), Edit::create(b, two)] {
+            assert!(done(&repo, &[Edit::update(a, two, one), stale]).is_err());
+            assert_eq!((repo.ref_id(a).expect("there"), repo.ref_id(b).expect("there")), (Some(two), Some(one)));
+        }
+        // Packed or not.
+        git(place.path(), &["pack-refs", "--all"]);
+        assert!(done(&repo, &[Edit::create(a, one)]).is_err());
+        assert!(done(&repo, &[Edit::update(a, two, one)]).expect("can be written"));
+        assert_eq!(git(place.path(), &["rev-parse", a]), one.to_string());
+        assert_eq!(left(&repo), "");
+    }
+
+    #[test]
+    fn a_lock_is_respected_and_a_folder_is_in_the_way_only_with_refs_in_it() {
+        let (place, repo, [one, two]) = repository();
+        let a = "refs/sessions/a";
+        let lock = repo.common_dir.join("refs/sessions/a.lock");
+        std::fs::create_dir_all(repo.common_dir.join("refs/sessions/a/b/c")).expect("can be made");
+        std::fs::write(&lock, "somebody's").expect("can be written");
+        let refused = done(&repo, &[Edit::create(a, one)]).expect_err("it is locked");
+        assert!(repo.explain(refused, &[Edit::create(a, one)]).is_contended());
+        assert_eq!(std::fs::read_to_string(&lock).expect("is there"), "somebody's");
+        std::fs::remove_file(&lock).expect("is there");
+        assert!(done(&repo, &[Edit::create(a, one)]).expect("the folder is empty"));
+        assert!(done(&repo, &[Edit::create("refs/sessions/a/b", one)]).is_err());
+        assert!(done(&repo, &[Edit::create("refs/sessions/d/e", two)]).expect("can be written"));
+        assert!(done(&repo, &[Edit::create("refs/sessions/d", two)]).is_err());
+        git(place.path(), &["update-ref", "-d", "refs/sessions/d/e"]);
+        assert!(done(&repo, &[Edit::create("refs/sessions/d", two)]).expect("it is gone"));
+        assert_eq!(left(&repo), "");
+    }
+}

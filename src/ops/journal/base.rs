@@ -342,6 +342,12 @@ pub struct Mended {
 pub fn mend(repo: &Repo, claim: &Pending, step: &BaseStep) -> Result<Mended> {
     let (old, new) = step.ids()?;
     let short = crate::ops::base::short_name(&step.branch).to_owned();
+    // With our lock on it `HEAD` cannot have gone to another branch.
+    let is_on_it = |dir: &&Path| {
+        repo.worktree_at_git_dir(dir).is_some_and(|worktree| worktree.branch().as_ref() == Some(&step.branch))
+    };
+    let git_dir = step.git_dir.as_ref().map(Path::new).filter(is_on_it);
+    super::locks::remove_of_move(repo, &step.branch, git_dir, (old, new));
     // Refs of one transaction change one after the other: the branch comes first.
     let has_moved = claim.stage == Stage::Committed || repo.ref_id(&step.branch)? == Some(new);
     let staged = step.git_dir.as_ref().zip(step.operation.as_ref());

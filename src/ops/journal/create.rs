@@ -50,6 +50,9 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
     let repo = &ctx.repo;
     let path = PathBuf::from(&step.path);
     let name = Name::parse(&step.name)?;
+    if let Some(start) = step.start().filter(|_| step.makes_branch) {
+        super::locks::remove_of_move(repo, &step.branch, None, (None, start));
+    }
     let has_record = repo.ref_id(&name.reference())?.is_some();
     let worktree = worktree(repo, &path)?;
     if has_record && step.path.is_empty() {

@@ -7,22 +7,22 @@
 pub mod base;
 pub mod create;
 pub mod end;
+mod locks;
 pub mod relocate;
 pub mod resolving;
 pub mod restore;
 pub mod sync;
 mod worktree;
 
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::git::{Edit, Repo};
-use crate::host::witness::{Hold, Liveness, Process};
+use crate::host::witness::{Hold, Liveness};
 use crate::ops::Context;
-use crate::session::{ObjectId, OperationId};
 use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, own, retry};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// What an operation set out to do, as its claim keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,12 +94,20 @@ pub fn hold(repo: &Repo, writer: &Writer) -> Result<Held> {
     let path = hold_path(repo, writer.operation.as_str());
     let hold = Hold::take(&path)?.ok_or_else(|| Error::bug("Two processes share one operation."))?;
     hold.share_with_children();
+    hold.sign().or_refuse(|| format!("'{}' could not be written.", path.display()))?;
     Ok(Held { _hold: hold, path })
 }
 
 /// Whether somebody is still at work on an operation.
 pub fn is_held(repo: &Repo, operation: &str) -> bool {
     !Hold::is_free(&hold_path(repo, operation))
+}
+
+/// Whether whoever began an operation is proved to be gone, with all children. Locks of other hosts may not be seen here:
+/// who took it stands in its file.
+pub fn is_gone(repo: &Repo, operation: &str) -> bool {
+    let path = hold_path(repo, operation);
+    Hold::is_free(&path) && Hold::signer(&path).is_none_or(|process| process.liveness() == Liveness::Dead)
 }
 
 /// Claims for one plan, or for all of several at once.
@@ -176,7 +184,7 @@ pub fn report(ctx: &Context) -> Result<Vec<String>> {
 /// Refused, if something that was left cannot be mended; it stays as it is then.
 pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
     let repo = &ctx.repo;
-    remove_stale_locks(repo);
+    locks::remove_stale(repo);
     super::sync::sweep(repo);
     for seen in pending::all(repo)? {
         if !is_dead_by_now(repo, &seen) {
@@ -184,6 +192,7 @@ pub fn recover(ctx: &Context, writer: &Writer) -> Result<()> {
         }
         // A git that outlived its parent may have taken the claim past its commit point since it was read.
         let Some(dead) = pending::find(repo, &seen.reference)?.filter(|now| is_dead(repo, now)) else { continue };
+        locks::remove_of_claim(repo, &dead);
         if let Some(mine) = take_over(repo, writer, &dead)? {
             mend(ctx, writer, &dead, &mine)?;
         }
@@ -259,83 +268,4 @@ fn mend(ctx: &Context, writer: &Writer, dead: &Pending, mine: &Pending) -> Resul
         let _ = std::fs::remove_file(hold_path(repo, operation.as_str()));
     }
     Ok(())
-}
-
-/// Locks below `refs/sessions/` are held for milliseconds: one that is 10 s old belongs to a dead process, and so does one
-/// with a value in it that a dead process made. So do holds that nobody has, and what was scratch of an operation.
-fn remove_stale_locks(repo: &Repo) {
-    for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((operation, kind)) = name.strip_prefix("session-").and_then(|rest| rest.split_once('.')) else {
-            continue;
-        };
-        let is_ours = operation.len() == 32 && matches!(kind, "lock" | "ref" | "message" | "index" | "index.lock");
-        if is_ours && entry.metadata().is_ok_and(|meta| is_old(&meta)) && Hold::is_free(&hold_path(repo, operation)) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-    let stale = stale_locks(repo);
-    if stale.is_empty() {
-        return;
-    }
-    // One at a time: what was judged by one must not be taken away by another when its place is somebody's again.
-    let sweeping = repo.common_dir().join("sessions.sweep");
-    let Ok(Some(_sweeping)) = Hold::take(&sweeping) else { return };
-    for path in stale_locks(repo) {
-        // Renamed first, so that a lock somebody takes meanwhile is not the one that goes.
-        let aside = path.with_extension(format!("lock~{}", std::process::id()));
-        if std::fs::rename(&path, &aside).is_ok() {
-            if aside.metadata().is_ok_and(|meta| is_stale_lock(repo, &aside, &meta)) {
-                let _ = std::fs::remove_file(&aside);
-            } else {
-                let _ = std::fs::rename(&aside, &path);
-            }
-        }
-    }
-    let _ = std::fs::remove_file(&sweeping);
-}
-
-/// Locks of refs of ours at which nobody is.
-fn stale_locks(repo: &Repo) -> Vec<PathBuf> {
-    let mut stale = Vec::new();
-    let mut folders = vec![repo.common_dir().join("refs/sessions")];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = folder.read_dir() else { continue };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "lock") && is_stale_lock(repo, &path, &meta)
-            {
-                stale.push(path);
-            }
-        }
-    }
-    stale
-}
-
-/// Whether nobody can be at work under a lock of a ref any more: because what it is about to set was made by an operation
-/// whose process is dead, with no child left, or by its age. One whose operation is held stays however old it is: a
-/// process can be stopped, and a machine can sleep.
-fn is_stale_lock(repo: &Repo, lock: &Path, meta: &std::fs::Metadata) -> bool {
-    let Some((operation, message)) = operation_of_lock(repo, lock) else { return is_old(meta) };
-    let hold = hold_path(repo, operation.as_str());
-    let died_at_work = hold.exists() || Process::parse(&message).liveness() == Liveness::Dead;
-    // Who ends by himself takes his hold along.
-    Hold::is_free(&hold) && (is_old(meta) || died_at_work)
-}
-
-/// Which operation made what a lock is about to set, and what it says of itself.
-fn operation_of_lock(repo: &Repo, lock: &Path) -> Option<(OperationId, String)> {
-    let text = std::fs::read_to_string(lock).ok()?;
-    let value = ObjectId::from_hex(text.trim().as_bytes()).ok().filter(|id| repo.has_object(*id))?;
-    let message = String::from_utf8_lossy(&repo.commit(value).ok()?.message).into_owned();
-    let operation = message.lines().rev().find_map(|line| line.strip_prefix("Session-Operation: "))?;
-    Some((OperationId::parse(operation.trim())?, message))
-}
-
-fn is_old(meta: &std::fs::Metadata) -> bool {
-    let age = meta.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
-    age.is_some_and(|age| age > Duration::from_secs(10))
 }

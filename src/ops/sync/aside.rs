@@ -150,7 +150,7 @@ pub(in crate::ops) fn sweep(repo: &Repo) {
     for entry in repo.common_dir().read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((operation, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else { continue };
-        if OperationId::parse(operation).is_some() && !journal::is_held(repo, operation) {
+        if OperationId::parse(operation).is_some() && journal::is_gone(repo, operation) {
             remove(repo, &entry.path());
         }
     }
