@@ -314,8 +314,8 @@ mod tests {
         let ids = history(place);
         git(place, &["repack", "-adfq"]);
         let packs = place.join(".git/objects/pack");
-        let packs = std::fs::read_dir(&packs).expect("is there").map(|entry| entry.expect("is one").path());
-        let pack = packs.filter(|path| path.extension().is_some_and(|end| end == "pack")).next().expect("is there");
+        let mut packs = std::fs::read_dir(&packs).expect("is there").map(|entry| entry.expect("is one").path());
+        let pack = packs.find(|path| path.extension().is_some_and(|end| end == "pack")).expect("is there");
         let whole = std::fs::read(&pack).expect("can be read");
         let mut refused = 0;
         for at in (12..whole.len()).step_by(97) {

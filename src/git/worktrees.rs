@@ -236,6 +236,19 @@ impl Repo {
         self.worktree_at_git_dir(&git_dir).ok_or_else(missing)
     }
 
+    /// Removes a worktree of our own making, whatever is in it. Only this one: pruning would take the entries of others
+    /// along whose directories are not there just now.
+    pub fn remove_scratch(&self, path: &Path) {
+        let place = path.to_string_lossy().into_owned();
+        let remove = || drop(self.git().args(["worktree", "remove", "--force", "--force", &place]).run());
+        remove();
+        // One that has lost its link git knows as gone, once its directory is.
+        if path.symlink_metadata().is_ok() {
+            let _ = std::fs::remove_dir_all(path);
+            remove();
+        }
+    }
+
     /// Drops git's own entry of a worktree whose directory is already elsewhere.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl<'a> Bench<'a> {
     pub(super) fn check_out(&mut self, commit: ObjectId) -> Result<()> {
         let (id, place) = (commit.to_string(), self.path.to_string_lossy().into_owned());
         if self.is_made && !self.is_there() {
-            remove(self.repo, &self.path);
+            self.repo.remove_scratch(&self.path);
             self.is_made = false;
         }
         if !self.is_made {
@@ -82,20 +82,8 @@ impl<'a> Bench<'a> {
 impl Drop for Bench<'_> {
     fn drop(&mut self) {
         if self.is_made {
-            remove(self.repo, &self.path);
+            self.repo.remove_scratch(&self.path);
         }
-    }
-}
-
-/// Only this one: pruning would take the entries of others along whose directories are not there just now.
-fn remove(repo: &Repo, path: &Path) {
-    let place = path.to_string_lossy().into_owned();
-    let remove = || drop(repo.git().args(["worktree", "remove", "--force", "--force", &place]).run());
-    remove();
-    // One that has lost its link git knows as gone, once its directory is.
-    if path.symlink_metadata().is_ok() {
-        let _ = std::fs::remove_dir_all(path);
-        remove();
     }
 }
 
@@ -114,7 +102,7 @@ pub fn sweep(repo: &Repo) -> Result<()> {
             continue;
         }
         if operation == rest {
-            remove(repo, &entry.path());
+            repo.remove_scratch(&entry.path());
         } else {
             let _ = std::fs::remove_file(entry.path());
         }

@@ -129,19 +129,7 @@ impl<'a> Aside<'a> {
 
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
-        remove(self.repo, &self.path);
-    }
-}
-
-/// Only this one: pruning would take the entries of others along whose directories are not there just now.
-fn remove(repo: &Repo, path: &Path) {
-    let place = path.to_string_lossy().into_owned();
-    let remove = || drop(repo.git().args(["worktree", "remove", "--force", "--force", &place]).run());
-    remove();
-    // One that has lost its link git knows as gone, once its directory is.
-    if path.symlink_metadata().is_ok() {
-        let _ = std::fs::remove_dir_all(path);
-        remove();
+        self.repo.remove_scratch(&self.path);
     }
 }
 
@@ -151,7 +139,7 @@ pub(in crate::ops) fn sweep(repo: &Repo) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((operation, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else { continue };
         if OperationId::parse(operation).is_some() && journal::is_gone(repo, operation) {
-            remove(repo, &entry.path());
+            repo.remove_scratch(&entry.path());
         }
     }
 }
