@@ -11,13 +11,13 @@ use crate::session::ObjectId;
 use std::collections::BTreeSet;
 
 /// How many merges are spent on it.
-const MERGES: usize = 6_000;
+const MERGES: usize = 2_500;
 
 /// How many sequences are tried at a time.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 16;
 
 /// After so many tries at a time without one more it is given up.
-const IN_VAIN: usize = 10;
+const IN_VAIN: usize = 5;
 
 /// Numbers that are the same every time.
 struct Dice(u64);
