@@ -11,7 +11,7 @@ use crate::session::ObjectId;
 use std::collections::BTreeSet;
 
 /// How many merges are spent on it.
-const MERGES: usize = 2_500;
+const MERGES: usize = 1_500;
 
 /// How many sequences are tried at a time.
 const AT_ONCE: usize = 16;
@@ -78,23 +78,14 @@ impl Yard<'_> {
         Ok(())
     }
 
-    /// Those of `able` that are left out, with whoever has files in common with them, directly or not.
+    /// Those of `able` that are left out, and whoever has files in common with one of them, with all that those need.
     fn near(&self, able: &[usize], most: &[usize]) -> BTreeSet<usize> {
-        let mut found: BTreeSet<usize> = BTreeSet::new();
-        let mut waiting: Vec<usize> = able.iter().copied().filter(|n| !most.contains(n)).collect();
-        while let Some(n) = waiting.pop() {
-            if !found.insert(n) {
-                continue;
-            }
-            waiting.extend(self.meets.iter().filter_map(|(a, b)| match n {
-                n if n == *a => Some(*b),
-                n if n == *b => Some(*a),
-                _ => None,
-            }));
-            waiting.extend(self.needs_of(n));
-            waiting.extend(able.iter().copied().filter(|other| self.cars[*other].needs.contains(&n)));
-        }
-        found
+        let left: BTreeSet<usize> = able.iter().copied().filter(|n| !most.contains(n)).collect();
+        let touch = |(a, b): &(usize, usize)| {
+            [*a, *b].into_iter().filter(|_| left.contains(a) || left.contains(b)).collect::<Vec<_>>()
+        };
+        let found: BTreeSet<usize> = self.meets.iter().flat_map(touch).chain(left.iter().copied()).collect();
+        found.into_iter().flat_map(|n| self.needs_of(n)).collect()
     }
 
     /// A longer sequence of some, if there is one to be found: those that are left out, some of them, are put before.
