@@ -215,7 +215,7 @@ impl Hold {
 }
 
 /// Whether a path names an open file.
-fn is_at(file: &File, path: &Path) -> bool {
+pub fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -6,8 +6,10 @@
 
 use super::{Edit, Expect, New, Target, files};
 use crate::error::{Context as _, Error, Result};
+use crate::host::witness;
 use gix::refs::FullName;
 use gix::refs::store::WriteReflog;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -44,6 +46,10 @@ pub(super) fn transact(inner: &gix::Repository, common_dir: &Path, edits: &[Edit
         lock.clear_the_way()?;
         locked.push((edit, id, lock));
     }
+    // Whoever was stopped for long may have been taken for dead: then another one may be at work by now.
+    if locked.iter().any(|(_, _, lock)| !lock.is_still_ours()) {
+        return Err(Error::contended("A lock was taken away meanwhile."));
+    }
     let one_line = message.replace('\n', " ");
     for (edit, id, lock) in locked {
         let old = match edit.expect {
@@ -65,6 +71,8 @@ pub(super) fn transact(inner: &gix::Repository, common_dir: &Path, edits: &[Edit
 struct Lock {
     path: PathBuf,
     lock: PathBuf,
+    /// What the lock is a link to.
+    file: File,
     is_ours: bool,
 }
 
@@ -76,9 +84,9 @@ impl Lock {
         let lock = PathBuf::from(lock);
         let bits: String = crate::host::random::bits()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let own = common_dir.join(format!("session-{bits}.ref"));
-        let written = std::fs::File::create_new(&own).and_then(|mut file| file.write_all(value.as_bytes()));
+        let written = File::create_new(&own).and_then(|mut file| file.write_all(value.as_bytes()).map(|()| file));
         let begin = Instant::now();
-        let linked = written.and_then(|()| {
+        let linked = written.and_then(|file| {
             loop {
                 if let Some(folder) = path.parent() {
                     std::fs::create_dir_all(folder)?;
@@ -89,13 +97,13 @@ impl Lock {
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && begin.elapsed() < PATIENCE => {
                         std::thread::sleep(Duration::from_millis(2));
                     }
-                    outcome => return outcome,
+                    outcome => return outcome.map(|()| file),
                 }
             }
         });
         let _ = std::fs::remove_file(&own);
         match linked {
-            Ok(()) => Ok(Some(Lock { path: path.to_owned(), lock, is_ours: true })),
+            Ok(file) => Ok(Some(Lock { path: path.to_owned(), lock, file, is_ours: true })),
             Err(error) if cannot_link(&error) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && lock.symlink_metadata().is_ok() => {
                 Err(error).or_refuse(|| format!("'{}' is there already.", lock.display()))
@@ -113,6 +121,10 @@ impl Lock {
             .or_refuse(|| format!("'{}' is a folder of refs, and cannot be a ref.", self.path.display()))
     }
 
+    fn is_still_ours(&self) -> bool {
+        witness::is_at(&self.file, &self.lock)
+    }
+
     fn commit(mut self) -> Result<()> {
         let failed = || format!("'{}' could not be put in place.", self.path.display());
         std::fs::rename(&self.lock, &self.path).or_refuse(failed)?;
@@ -123,7 +135,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.is_ours {
+        if self.is_ours && self.is_still_ours() {
             let _ = std::fs::remove_file(&self.lock);
         }
     }
@@ -202,6 +214,20 @@ mod tests {
             .run_ok()
             .expect("runs")
             .text()
+    }
+
+    #[test]
+    fn a_lock_that_another_one_has_taken_since_is_left_to_him() {
+        let (_place, repo, [one, _]) = repository();
+        let path = repo.common_dir.join("refs/sessions/a");
+        let lock = Lock::take(&repo.common_dir, &path, &format!("{one}\n")).expect("is free").expect("has links");
+        assert!(lock.is_still_ours());
+        let theirs = repo.common_dir.join("refs/sessions/a.lock");
+        std::fs::remove_file(&theirs).expect("can be removed");
+        std::fs::write(&theirs, "theirs").expect("can be written");
+        assert!(!lock.is_still_ours());
+        drop(lock);
+        assert_eq!(std::fs::read(&theirs).expect("is there"), b"theirs");
     }
 
     #[test]
