@@ -17,7 +17,12 @@ pub enum Ran {
 
 /// Whether a hook of that name exists for the main worktree.
 pub fn exists(repo: &Repo, name: &str) -> bool {
-    is_program(&path(repo, &repo.main_place(), name))
+    is_there(repo, &repo.main_place(), name)
+}
+
+/// Whether a hook of that name exists for the worktree at `top`.
+pub fn is_there(repo: &Repo, top: &Path, name: &str) -> bool {
+    is_program(&path(repo, top, name))
 }
 
 /// Where the hook would be for a worktree: a relative `core.hooksPath` starts at its top.

@@ -62,20 +62,20 @@ fn lines(repo: &Repo, edits: &[Edit]) -> String {
     script
 }
 
-/// A transaction whose locks are held: nothing has changed yet. Dropped, it is aborted.
+/// A transaction whose locks a child of git's holds. Dropped, it is aborted.
 #[derive(Debug)]
-pub struct Prepared {
+pub(super) struct Held {
     conversation: Option<Conversation>,
 }
 
-impl Prepared {
+impl Held {
     /// Starts a child, gives it the edits and has it take all locks.
     ///
     /// `git_dir` is a worktree's own git directory where `HEAD` and `ORIG_HEAD` are meant to be that worktree's.
     ///
     /// # Errors
     /// Refused, with git's words, if an expectation does not hold or a lock is held. Nothing has changed then.
-    pub fn run(repo: &Repo, git_dir: Option<&Path>, edits: &[Edit], message: &str) -> Result<Prepared> {
+    pub(super) fn run(repo: &Repo, git_dir: Option<&Path>, edits: &[Edit], message: &str) -> Result<Held> {
         let command = git_dir.map_or_else(|| repo.git(), |dir| repo.git_of(dir));
         let command = command.args(["update-ref", "--create-reflog", "-m", message, "--stdin"]);
         let mut script = format!("start\n{}", lines(repo, edits));
@@ -87,14 +87,14 @@ impl Prepared {
             let (_, words) = conversation.end();
             return Err(Error::refused("git would not move the refs.").because(words));
         }
-        Ok(Prepared { conversation: Some(conversation) })
+        Ok(Held { conversation: Some(conversation) })
     }
 
     /// Does it.
     ///
     /// # Errors
     /// Refused, with git's words.
-    pub fn commit(mut self) -> Result<()> {
+    pub(super) fn commit(mut self) -> Result<()> {
         self.finish("commit\n", "commit: ok")
     }
 
@@ -102,7 +102,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Refused, with git's words.
-    pub fn abort(mut self) -> Result<()> {
+    pub(super) fn abort(mut self) -> Result<()> {
         self.finish("abort\n", "abort: ok")
     }
 
@@ -115,7 +115,7 @@ impl Prepared {
     }
 }
 
-impl Drop for Prepared {
+impl Drop for Held {
     fn drop(&mut self) {
         if let Some(conversation) = self.conversation.take() {
             conversation.end();

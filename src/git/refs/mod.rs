@@ -1,17 +1,17 @@
 //! Refs: reading, and compare-and-swap writing, in two ways behind one interface.
 //!
-//! gix reads the files backend, and refs of ours are created and updated there by `linked`. `git update-ref --stdin` does
-//! the rest: deletions (it drops its locks when we die), the user's branches, everything where a `reference-transaction`
-//! hook exists, and everything where the repository uses reftable.
+//! gix reads the files backend. Refs of ours are created and updated there by `linked`, and so is the branch that a
+//! worktree has checked out where it moves with its files. `git update-ref --stdin` does the rest: deletions (it drops its
+//! locks when we die), other branches of the user's, everything where a `reference-transaction` hook exists, and
+//! everything where the repository uses reftable or is shared by a group.
 
 mod child;
 mod files;
 mod linked;
-
-pub use child::Prepared;
+mod lock;
 
 use crate::error::{Error, Result};
-use crate::git::Repo;
+use crate::git::{Repo, Worktree, hooks};
 use crate::session::ObjectId;
 use std::path::Path;
 
@@ -120,8 +120,47 @@ impl Edit {
         }
     }
 
-    fn is_for_gix(&self) -> bool {
+    fn is_of_ours(&self) -> bool {
         matches!(self.new, New::To(_)) && self.name.starts_with(crate::session::name::NAMESPACE)
+    }
+}
+
+/// A transaction whose locks are held: nothing has changed yet. Dropped, it is aborted.
+#[derive(Debug)]
+pub struct Prepared {
+    held: Holder,
+}
+
+#[derive(Debug)]
+enum Holder {
+    Us(linked::Held),
+    Git(child::Held),
+}
+
+impl Prepared {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be written; contended, if a lock was taken away meanwhile.
+    pub fn commit(self) -> Result<()> {
+        match self.held {
+            Holder::Us(held) => held.commit(),
+            Holder::Git(held) => held.commit(),
+        }
+    }
+
+    /// Gives the locks back, nothing changed.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn abort(self) -> Result<()> {
+        match self.held {
+            Holder::Us(held) => {
+                drop(held);
+                Ok(())
+            }
+            Holder::Git(held) => held.abort(),
+        }
     }
 }
 
@@ -182,16 +221,41 @@ impl Repo {
     /// # Errors
     /// Contended, if a ref is not what was expected or somebody holds its lock; refused, if git will not have it.
     pub fn transact(&self, edits: &[Edit], message: &str) -> Result<()> {
-        let by_gix = self.backend == Backend::Files
-            && edits.iter().all(Edit::is_for_gix)
-            && !crate::git::hooks::exists(self, "reference-transaction");
-        let outcome = if by_gix {
-            linked::transact(&self.inner, &self.common_dir, edits, message)
-                .and_then(|is_done| if is_done { Ok(()) } else { files::transact(&self.inner, edits, message) })
+        let is_ours = edits.iter().all(Edit::is_of_ours)
+            && !self.refs_are_left_to_git()
+            && !hooks::exists(self, "reference-transaction");
+        let outcome = if is_ours {
+            linked::prepare(self, None, edits, message).and_then(|held| match held {
+                Some(held) => held.commit(),
+                None => files::transact(&self.inner, edits, message),
+            })
         } else {
-            Prepared::run(self, None, edits, message).and_then(Prepared::commit)
+            child::Held::run(self, None, edits, message).and_then(child::Held::commit)
         };
         outcome.map_err(|error| self.explain(error, edits))
+    }
+
+    /// Takes all locks for edits of refs of ours and of `HEAD` and `ORIG_HEAD`, which are those of a worktree.
+    ///
+    /// # Errors
+    /// Refused, if an expectation does not hold or a lock is held. Nothing has changed then.
+    pub fn prepare(&self, worktree: &Worktree, edits: &[Edit], message: &str) -> Result<Prepared> {
+        let hook = |top: &Path| hooks::is_there(self, top, "reference-transaction");
+        if !self.refs_are_left_to_git()
+            && !hook(&self.main_place())
+            && !hook(&worktree.path)
+            && let Some(held) = linked::prepare(self, Some(&worktree.git_dir), edits, message)?
+        {
+            return Ok(Prepared { held: Holder::Us(held) });
+        }
+        let held = child::Held::run(self, Some(&worktree.git_dir), edits, message)?;
+        Ok(Prepared { held: Holder::Git(held) })
+    }
+
+    /// Whether refs are no files, or others have to be able to write what is written here.
+    fn refs_are_left_to_git(&self) -> bool {
+        let is_shared = |value: String| !matches!(value.as_str(), "umask" | "false" | "no" | "off" | "0" | "");
+        self.backend == Backend::Binary || self.setting("core.sharedRepository").is_some_and(is_shared)
     }
 
     /// Does several transactions, each all or nothing, with as little as there can be. Returns how many were done: the

@@ -6,7 +6,6 @@ mod git_back;
 use crate::error::{Context as _, Error, Hurdle, Result};
 use crate::git::index::Route;
 use crate::git::merge::Scratch;
-use crate::git::refs::Prepared;
 use crate::git::worktrees::{Head, path_of_bytes};
 use crate::git::{Edit, New, Repo, Worktree, status};
 use crate::ops::Context;
@@ -296,7 +295,7 @@ fn move_head(
             Edit { name: "ORIG_HEAD".into(), expect: crate::git::Expect::Missing, new: New::To(old) },
             claim.clone(),
         ];
-        let prepared = Prepared::run(repo, Some(&worktree.git_dir), &edits, message).map_err(|error| {
+        let prepared = repo.prepare(worktree, &edits, message).map_err(|error| {
             let is_locked = error.one_line().contains(".lock");
             if is_locked { Error::contended(error.one_line()).met(Hurdle::Busy) } else { error }
         })?;
@@ -348,8 +347,9 @@ pub fn mend(repo: &Repo, claim: &Pending, step: &BaseStep) -> Result<Mended> {
     };
     let git_dir = step.git_dir.as_ref().map(Path::new).filter(is_on_it);
     super::locks::remove_of_move(repo, &step.branch, git_dir, (old, new));
-    // Refs of one transaction change one after the other: the branch comes first.
-    let has_moved = claim.stage == Stage::Committed || repo.ref_id(&step.branch)? == Some(new);
+    // Refs of one transaction change one after the other, and git changes the claim first.
+    let now = repo.ref_id(&step.branch)?;
+    let has_moved = now == Some(new) || claim.stage == Stage::Committed && now != old;
     let staged = step.git_dir.as_ref().zip(step.operation.as_ref());
     let staged = staged.map(|(git_dir, operation)| (Path::new(git_dir), operation));
     if let (Some((git_dir, operation)), Some(old)) = (staged, old)

@@ -89,9 +89,8 @@ pub(super) fn remove_of_claim(repo: &Repo, dead: &Pending) {
     remove_left(repo, &[(lock_of(repo.common_dir(), &dead.reference), vec![String::new()])]);
 }
 
-/// Removes the locks of a move whose git was killed together with whoever had begun it, so that it could not give them
-/// back: of the branch, and in the worktree's own git directory those of `HEAD`, which git locks to write its reflog, and
-/// `ORIG_HEAD`. Where one of them has another value in it somebody else is at work, and all stay.
+/// Removes the locks of a move that was killed, with the git that had some of them: of the branch, and in the worktree's
+/// own git directory those of `HEAD`, which stays but gets a line in its reflog, and `ORIG_HEAD`. Where one of them has another value in it somebody else is at work, and all stay.
 pub(super) fn remove_of_move(
     repo: &Repo,
     branch: &str,
@@ -101,7 +100,7 @@ pub(super) fn remove_of_move(
     let value = |id: ObjectId| format!("{id}\n");
     let mut locks = vec![(lock_of(repo.common_dir(), branch), vec![String::new(), value(new)])];
     if let Some(git_dir) = git_dir {
-        locks.push((lock_of(git_dir, "HEAD"), vec![String::new()]));
+        locks.push((lock_of(git_dir, "HEAD"), vec![String::new(), format!("ref: {branch}\n")]));
         locks.push((lock_of(git_dir, "ORIG_HEAD"), old.into_iter().map(value).chain([String::new()]).collect()));
     }
     remove_left(repo, &locks);
