@@ -42,19 +42,12 @@ pub fn execute(
                 let repo = repo;
                 let worker = Worker { repo: &repo, writer, options: &options };
                 let tell = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+                let next = || queue.lock().ok().and_then(|mut queue| queue.next());
                 loop {
-                    let mut batch = Vec::new();
-                    while batch.iter().map(|group: &Group| group.sessions.len()).sum::<usize>() < AT_ONCE {
-                        let next = queue.lock().ok().and_then(|mut queue| queue.next());
-                        match next {
-                            Some(group) => batch.push(group),
-                            None => break,
-                        }
-                    }
-                    if batch.is_empty() {
+                    let (batch_outcomes, batch_rewritten) = worker.run(&next, &tell);
+                    if batch_outcomes.is_empty() {
                         break;
                     }
-                    let (batch_outcomes, batch_rewritten) = worker.run(batch, &tell);
                     if let (Ok(mut outcomes), Ok(mut rewritten)) = (outcomes.lock(), rewritten.lock()) {
                         outcomes.extend(batch_outcomes);
                         rewritten.extend(batch_rewritten);
@@ -102,52 +95,18 @@ struct Moved<'a> {
 }
 
 impl Worker<'_> {
-    fn run(&self, mut batch: Vec<Group>, tell: &dyn Fn()) -> (Vec<(Row, Option<SyncStep>)>, Pairs) {
+    /// Moves groups until there are no more, or so many sessions have moved that it is time to look back at them. No rows
+    /// where there were no more groups.
+    fn run(&self, next: &dyn Fn() -> Option<Group>, tell: &dyn Fn()) -> (Vec<(Row, Option<SyncStep>)>, Pairs) {
+        let mut batch: Vec<Group> = Vec::new();
         let mut moved = Vec::new();
-        let mut rewritten = Pairs::new();
-        for (g, group) in batch.iter_mut().enumerate() {
-            let tips: Vec<ObjectId> = group
-                .sessions
-                .iter()
-                .filter_map(|planned| match &planned.action {
-                    Action::Move { to, .. } => Some((*to, planned.carried)),
-                    _ => None,
-                })
-                .flat_map(|(to, carried)| std::iter::once(to).chain(carried.into_iter().flat_map(|(a, b)| [a, b])))
-                .collect();
-            let stored = self.repo.store_objects(&group.objects, &tips);
-            group.objects = crate::git::replay::Objects::default();
-            for at in 0..group.sessions.len() {
-                let (below, rest) = group.sessions.split_at_mut(at);
-                let Some(planned) = rest.first_mut() else { continue };
-                let parent = planned.parent.and_then(|at| below.get(at));
-                if self.options.resolve && planned.row.outcome == Outcome::Conflict {
-                    self.resolve(planned, parent);
-                    continue;
-                }
-                if planned.row.outcome == Outcome::UpToDate {
-                    self.set_base(planned, true);
-                }
-                if !planned.row.outcome.moves() {
-                    continue;
-                }
-                let is_stuck =
-                    parent.is_some_and(|parent| parent.row.outcome != Outcome::UpToDate && !parent.row.outcome.moves());
-                if is_stuck {
-                    block(planned, parent);
-                    continue;
-                }
-                let begun = match &stored {
-                    Err(error) => Err(Error::refused(error.one_line())),
-                    Ok(()) => self.begin(planned, parent),
-                };
-                match begun {
-                    Ok(Some((step, advanced, tip))) => moved.push(Moved { group: g, at, step, advanced, tip }),
-                    Ok(None) => tell(),
-                    Err(error) => give_up(planned, &error),
-                }
-            }
+        while batch.iter().map(|group| group.sessions.len()).sum::<usize>() < AT_ONCE
+            && let Some(mut group) = next()
+        {
+            self.begin_all(&mut group, batch.len(), &mut moved, tell);
+            batch.push(group);
         }
+        let mut rewritten = Pairs::new();
         let mut held = Vec::new();
         for Moved { group, at, step, advanced, tip } in moved {
             match self.look_back(advanced) {
@@ -168,6 +127,51 @@ impl Worker<'_> {
         }
         let sessions = batch.into_iter().flat_map(|group| group.sessions);
         (sessions.map(|planned| (planned.row, planned.resolving)).collect(), rewritten)
+    }
+
+    /// Moves the sessions of a group, which is to be the `number`-th of the batch.
+    fn begin_all<'a>(&'a self, group: &mut Group, number: usize, moved: &mut Vec<Moved<'a>>, tell: &dyn Fn()) {
+        let tips: Vec<ObjectId> = group
+            .sessions
+            .iter()
+            .filter_map(|planned| match &planned.action {
+                Action::Move { to, .. } => Some((*to, planned.carried)),
+                _ => None,
+            })
+            .flat_map(|(to, carried)| std::iter::once(to).chain(carried.into_iter().flat_map(|(a, b)| [a, b])))
+            .collect();
+        let stored = self.repo.store_objects(&group.objects, &tips);
+        group.objects = crate::git::replay::Objects::default();
+        for at in 0..group.sessions.len() {
+            let (below, rest) = group.sessions.split_at_mut(at);
+            let Some(planned) = rest.first_mut() else { continue };
+            let parent = planned.parent.and_then(|at| below.get(at));
+            if self.options.resolve && planned.row.outcome == Outcome::Conflict {
+                self.resolve(planned, parent);
+                continue;
+            }
+            if planned.row.outcome == Outcome::UpToDate {
+                self.set_base(planned, true);
+            }
+            if !planned.row.outcome.moves() {
+                continue;
+            }
+            let is_stuck =
+                parent.is_some_and(|parent| parent.row.outcome != Outcome::UpToDate && !parent.row.outcome.moves());
+            if is_stuck {
+                block(planned, parent);
+                continue;
+            }
+            let begun = match &stored {
+                Err(error) => Err(Error::refused(error.one_line())),
+                Ok(()) => self.begin(planned, parent),
+            };
+            match begun {
+                Ok(Some((step, advanced, tip))) => moved.push(Moved { group: number, at, step, advanced, tip }),
+                Ok(None) => tell(),
+                Err(error) => give_up(planned, &error),
+            }
+        }
     }
 
     /// Up to the commit point; none where it is all done.
