@@ -1,7 +1,7 @@
 //! A base that is checked out moves, and its worktree follows: whole or not at all, whoever is at work in it.
 #![cfg(unix)]
 
-use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
+use crate::recovery::{delays, kills, nothing_is_left_over, patiently, start, time_of};
 use crate::support::Sandbox;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -371,14 +371,13 @@ fn killed_at_any_moment_the_worktree_is_whole() {
     work(&r.session("warm"), 1000);
     let most = time_of(|| r.git("session finish warm --merge"));
     let (mut moved, mut stayed, mut in_the_middle) = (0, 0, 0);
-    for (n, delay) in delays(rounds(18), most).enumerate() {
+    for (n, delay) in kills(rounds(18), most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         work(&r.session(&name), n as u64);
         let old = r.rev("main");
         let running = start(&r, &["finish", &name, "--merge"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         in_the_middle += u64::from(!stages(&r).is_empty());
         patiently(&r, &["create", &format!("after{n}")]).ok();
         is_whole(&r);

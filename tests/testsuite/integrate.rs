@@ -1,6 +1,6 @@
 //! `integrate`: in order, tested, by one move; what does harm is found, and nothing of it is lost.
 
-use crate::recovery::{delays, patiently, start, time_of};
+use crate::recovery::{kills, patiently, start, time_of};
 use crate::support::Sandbox;
 use serde_json::Value;
 
@@ -445,12 +445,11 @@ fn killed_at_any_moment_the_base_is_before_or_after() {
     work(100);
     let most = time_of(|| r.git("session integrate --all --into main --yes"));
     let (mut before, mut after) = (0, 0);
-    for (n, delay) in delays(12, most).enumerate() {
+    for (n, delay) in kills(12, most).enumerate() {
         work(n);
         let old = r.rev("main");
         let running = start(&r, &["integrate", "--all", "--into", "main", "--yes"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         patiently(&r, &["set", "keeper", "--goal", &format!("after {n}")]).ok();
         let is_before = r.rev("main") == old;
         assert_eq!(r.has(format!("one{n}/f.txt")), !is_before, "round {n}");

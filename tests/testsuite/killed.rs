@@ -1,6 +1,6 @@
 //! Killed at any moment on the way back: `restore`, `undo` and `cleanup` are done or not done after the next command.
 
-use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
+use crate::recovery::{kills, nothing_is_left_over, patiently, start, time_of};
 use crate::support::Sandbox;
 
 fn many_files() -> Sandbox {
@@ -50,14 +50,13 @@ fn restore_killed_at_any_moment_brings_all_back_or_nothing() {
     patiently(&r, &["finish", "warm", "--abandon", "--yes"]).ok();
     let most = time_of(|| r.git("session restore warm"));
     let (mut back, mut ended) = (0, 0);
-    for (n, delay) in delays(16, most).enumerate() {
+    for (n, delay) in kills(16, most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         work(&r, &name);
         patiently(&r, &["finish", &name, "--abandon", "--yes"]).ok();
         let running = start(&r, &["restore", &name]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         mended(&r, n);
         if r.has_rev(&format!("refs/sessions/{name}")) {
             back += 1;
@@ -79,14 +78,13 @@ fn undo_of_a_create_killed_at_any_moment_is_done_or_not_done() {
     work(&r, "warm");
     let most = time_of(|| r.git("session undo --yes"));
     let (mut ended, mut live) = (0, 0);
-    for (n, delay) in delays(14, most).enumerate() {
+    for (n, delay) in kills(14, most).enumerate() {
         let name = format!("k{n}");
         r.tick();
         patiently(&r, &["create", &name]).ok();
         work(&r, &name);
         let running = start(&r, &["undo", "--yes"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         r.tick();
         mended(&r, n);
         if r.has_rev(&format!("refs/sessions/{name}")) {
@@ -115,13 +113,12 @@ fn undo_of_a_merge_killed_at_any_moment_is_done_or_not_done() {
     merged("warm");
     let most = time_of(|| r.git("session undo --yes"));
     let (mut back, mut ended) = (0, 0);
-    for (n, delay) in delays(14, most).enumerate() {
+    for (n, delay) in kills(14, most).enumerate() {
         let name = format!("k{n}");
         let before = (r.rev("main"), r.read("d2/f2.txt"));
         merged(&name);
         let running = start(&r, &["undo", "--yes"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         r.tick();
         mended(&r, n);
         r.git("status --porcelain").ok().stdout("");
@@ -162,11 +159,10 @@ fn cleanup_killed_at_any_moment_removes_or_keeps_each_session_whole() {
     made(99);
     let most = time_of(|| r.git("session cleanup --yes"));
     let (mut removed, mut kept) = (0, 0);
-    for (n, delay) in delays(8, most).enumerate() {
+    for (n, delay) in kills(8, most).enumerate() {
         let names = made(n);
         let running = start(&r, &["cleanup", "--yes"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         r.tick();
         mended(&r, n);
         for name in names {

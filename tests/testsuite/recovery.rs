@@ -9,6 +9,11 @@ pub(crate) fn delays(count: u64, most_micros: u64) -> impl Iterator<Item = Durat
     (0..count).map(move |n| Duration::from_micros((n * 2_654_435_761 % 4_294_967_296) * most_micros / 4_294_967_296))
 }
 
+/// Delays to kill after, the last of which nobody reaches: however slow the machine has become, one run comes to its end.
+pub(crate) fn kills(count: u64, most_micros: u64) -> impl Iterator<Item = Duration> {
+    delays(count - 1, most_micros).chain([Duration::from_secs(300)])
+}
+
 /// How long something takes here and now, and a third more, in microseconds: so that the delays hit all of it.
 pub(crate) fn time_of<T>(action: impl FnOnce() -> T) -> u64 {
     let begin = std::time::Instant::now();
@@ -76,11 +81,10 @@ fn create_killed_at_any_moment_is_whole_or_gone() {
     let (mut whole, mut gone) = (0, 0);
     patiently(&r, &["create", "keeper"]).ok();
     let most = time_of(|| r.git("session create warm"));
-    for (n, delay) in delays(24, most).enumerate() {
+    for (n, delay) in kills(24, most).enumerate() {
         let name = format!("k{n}");
         let running = start(&r, &["create", &name]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         mended(&r, n);
         let worktree = r.root().join(format!("repo-sessions/{name}"));
         if r.has_rev(&format!("refs/sessions/{name}")) {
@@ -110,14 +114,13 @@ fn finish_killed_at_any_moment_loses_nothing() {
     patiently(&r, &["create", "warm"]).ok();
     r.session("warm").file("warm.txt", "1\n").commit("warm");
     let most = time_of(|| r.git("session finish warm --merge"));
-    for (n, delay) in delays(20, most).enumerate() {
+    for (n, delay) in kills(20, most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         let s = r.session(&name);
         s.file(format!("work{n}.txt"), format!("work of {name}\n")).commit(&format!("work of {name}"));
         let running = start(&r, &["finish", &name, "--merge"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         mended(&r, n);
         let is_merged = r.git_args(["cat-file", "-e", &format!("main:work{n}.txt")]).status() == Some(0);
         if r.has_rev(&format!("refs/sessions/{name}")) {
@@ -145,14 +148,13 @@ fn abandon_killed_at_any_moment_keeps_uncommitted_work() {
     patiently(&r, &["create", "warm"]).ok();
     r.session("warm").file("warm.txt", "1\n");
     let most = time_of(|| r.git("session finish warm --abandon --yes"));
-    for (n, delay) in delays(16, most).enumerate() {
+    for (n, delay) in kills(16, most).enumerate() {
         let name = format!("k{n}");
         patiently(&r, &["create", &name]).ok();
         let s = r.session(&name);
         s.file("d0/f0.txt", format!("changed in {name}\n")).file("new.txt", format!("new in {name}\n"));
         let running = start(&r, &["finish", &name, "--abandon", "--yes"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         mended(&r, n);
         if r.has_rev(&format!("refs/sessions/{name}")) {
             let s = r.session(&name);
@@ -180,10 +182,10 @@ fn a_reading_verb_says_what_was_interrupted_and_changes_nothing() {
     let r = Sandbox::new();
     many_files(&r);
     let most = time_of(|| r.git("session create warm"));
-    for (n, delay) in delays(40, most).enumerate() {
+    // On a machine that has become slow the longer ones do.
+    for (n, delay) in delays(20, most).chain(delays(40, most * 6)).enumerate() {
         let running = start(&r, &["create", &format!("k{n}")]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         if r.refs().iter().any(|name| name.contains("@pending")) {
             r.unchanged_by(|r| {
                 r.git("session list").ok().stderr_contains("interrupted");

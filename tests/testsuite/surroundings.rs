@@ -461,17 +461,16 @@ fn copies_that_could_not_be_noted_are_no_success() {
 
 #[test]
 fn create_killed_while_it_copies_is_made_whole_by_refresh() {
-    use crate::recovery::{delays, nothing_is_left_over, patiently, start, time_of};
+    use crate::recovery::{kills, nothing_is_left_over, patiently, start, time_of};
     let r = repository().config("session.copy", "data").config("session.ports", "41600-42599");
     for n in 0..400 {
         r.file(format!("data/d{}/f{n}", n % 7), format!("content {n}\n").repeat(200));
     }
     let most = time_of(|| r.git("session create warm").ok().status());
-    for (n, delay) in delays(12, most).enumerate() {
+    for (n, delay) in kills(12, most).enumerate() {
         let name = format!("k{n}");
         let running = start(&r, &["create", &name]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         patiently(&r, &["set", "warm", "--goal", &format!("after {n}")]).ok();
         if !r.has_rev(&format!("refs/sessions/{name}")) {
             continue;

@@ -1,6 +1,6 @@
 //! `sync` killed at any moment: each session is before or after, and what is uncommitted is there.
 
-use crate::recovery::{delays, patiently, start, time_of};
+use crate::recovery::{kills, patiently, start, time_of};
 use crate::support::Sandbox;
 use crate::sync::{is_sound, lines, rows, session};
 use serde_json::Value;
@@ -38,12 +38,11 @@ fn killed_at_any_moment_each_session_is_before_or_after() {
     move_base(1);
     let most = time_of(|| r.git("session sync"));
     let (mut done, mut undone) = (0, 0);
-    for (n, delay) in delays(rounds(10), most).enumerate() {
+    for (n, delay) in kills(rounds(10), most).enumerate() {
         move_base(n + 2);
         let before: Vec<String> = names.iter().map(|name| r.rev(name)).collect();
         let running = start(&r, &["sync"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
         for (name, before) in names.iter().zip(before) {
             let s = r.session(name);
@@ -100,11 +99,10 @@ fn killed_at_any_moment_uncommitted_changes_are_before_or_after() {
     move_base(1);
     let most = time_of(|| r.git("session sync --autostash").ok().status());
     let (mut done, mut undone) = (0, 0);
-    for (n, delay) in delays(rounds(10), most).enumerate() {
+    for (n, delay) in kills(rounds(10), most).enumerate() {
         move_base(n + 2);
         let running = start(&r, &["sync", "--autostash"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         patiently(&r, &["set", "s0", "--goal", &format!("round {n}")]).ok();
         for name in &names {
             let s = r.session(name);
@@ -185,12 +183,11 @@ fn twenty_worktrees_killed_at_any_moment() {
     move_base(1);
     let most = time_of(|| r.git("session sync --autostash").ok().status());
     let (mut done, mut undone) = (0, 0);
-    for (round, delay) in delays(rounds(4), most).enumerate().map(|(n, delay)| (n + 2, delay)) {
+    for (round, delay) in kills(rounds(4), most).enumerate().map(|(n, delay)| (n + 2, delay)) {
         move_base(round);
         let before = tips();
         let running = start(&r, &["sync", "--autostash"]);
-        std::thread::sleep(delay);
-        running.kill();
+        running.kill_after(delay);
         patiently(&r, &["set", "s00", "--goal", &format!("round {round}")]).ok();
         let moved = r.git("for-each-ref --format=%(refname:short) --contains main refs/heads/").ok().text();
         for ((n, name), (before, now)) in names.iter().enumerate().zip(before.iter().zip(tips())) {

@@ -4,6 +4,7 @@ use snapbox::{Assert, IntoData, Redactions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A finished program. What it is asked returns it again, so that questions can be chained.
 pub(crate) struct Run {
@@ -45,6 +46,17 @@ impl Running {
         // It may have ended by itself.
         let _ = self.child.kill();
         self.wait()
+    }
+
+    /// Kills it after a while, if it has not ended by then.
+    pub(crate) fn kill_after(mut self, delay: Duration) -> Run {
+        let begin = Instant::now();
+        while let Some(left) = delay.checked_sub(begin.elapsed())
+            && matches!(self.child.try_wait(), Ok(None))
+        {
+            std::thread::sleep(left.min(Duration::from_millis(20)));
+        }
+        self.kill()
     }
 
     /// Waits for its end.
