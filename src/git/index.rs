@@ -1,10 +1,13 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
+mod attributes;
 mod change;
+mod raw;
 mod tracked;
 mod uncommitted;
 mod whole;
 
+pub(super) use attributes::Attributes;
 pub use change::{Change, Index, Route, Side};
 pub use uncommitted::Uncommitted;
 pub use whole::Files;
@@ -15,12 +18,10 @@ use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::host::copy::{self, Job, Kind, Outcome};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};
+use attributes::Verdict;
 use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode, Stage};
 use std::path::Path;
-
-/// Attribute words that change bytes on their way out in a manner that a copy would not repeat.
-const CONVERTING: [&[u8]; 5] = [b"filter", b"ident", b"working-tree-encoding", b"eol=crlf", b"crlf"];
 
 /// How the files of a new worktree came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +63,14 @@ impl Repo {
         let stamp = theirs.timestamp();
         let stamp = (stamp.unix_seconds(), stamp.nanoseconds());
         let ours = self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
-        let verdict = self.attributes_allow_copy(&theirs, &ours)?;
-        if verdict == Verdict::Never {
+        let attributes = attributes::files(&ours);
+        if attributes != attributes::files(&theirs) {
             return Ok(None);
         }
+        let verdict = self.verdict_of(&attributes)?;
         let every = ours.entries().iter().map(|entry| (entry.path(&ours), entry.mode));
-        let converted = if verdict == Verdict::PerPath { self.converted_paths(&ours, every)? } else { Vec::new() };
+        let converted =
+            if verdict == Verdict::PerPath { self.converted_paths(&attributes, every)? } else { Vec::new() };
         let refuse_crlf = verdict != Verdict::Always;
 
         let mut jobs = Vec::with_capacity(ours.entries().len());
@@ -199,115 +202,6 @@ impl Repo {
             .write(gix::index::write::Options::default())
             .or_refuse(|| format!("The index '{}' could not be written.", path.display()))
     }
-
-    /// Settings that make git write other bytes than the blob's, or not all files.
-    pub(in crate::git) fn conversion_is_configured(&self) -> Result<bool> {
-        let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
-        let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
-        let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");
-        let modes = self.switch("core.fileMode")? == Some(false) || self.switch("core.symlinks")? == Some(false);
-        Ok(autocrlf
-            || eol
-            || modes
-            || cfg!(windows)
-            || on("core.sparseCheckout")?
-            || on("core.ignoreCase")?
-            || on("extensions.worktreeConfig")?)
-    }
-
-    /// Whether the attributes in force leave bytes alone, and are the same in both trees.
-    fn attributes_allow_copy(&self, theirs: &gix::index::File, ours: &gix::index::File) -> Result<Verdict> {
-        let files = |index: &gix::index::File| -> Vec<(BString, ObjectId)> {
-            index
-                .entries()
-                .iter()
-                .filter(|entry| {
-                    let path = entry.path(index);
-                    path.ends_with(b".gitattributes") && (path.len() == 14 || path[path.len() - 15] == b'/')
-                })
-                .map(|entry| (entry.path(index).to_owned(), entry.id))
-                .collect()
-        };
-        let attributes = files(ours);
-        if attributes != files(theirs) {
-            return Ok(Verdict::Never);
-        }
-        let mut texts = Vec::new();
-        for (_, id) in &attributes {
-            texts.push(self.blob(*id)?);
-        }
-        texts.extend(std::fs::read(self.common_dir().join("info/attributes")).ok());
-        let global = match self.path_setting_quick("core.attributesFile") {
-            Some(path) => Some(path),
-            None => std::env::var_os("XDG_CONFIG_HOME")
-                .filter(|path| !path.is_empty())
-                .map(std::path::PathBuf::from)
-                .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
-                .map(|path| path.join("git/attributes")),
-        };
-        texts.extend(global.and_then(|path| std::fs::read(path).ok()));
-        texts.extend(std::fs::read("/etc/gitattributes").ok());
-        let mut verdict = Verdict::Always;
-        for text in &texts {
-            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
-                for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
-                    if CONVERTING.iter().any(|bad| word.starts_with(bad)) {
-                        return Ok(Verdict::PerPath);
-                    }
-                    if word.starts_with(b"text") || word.starts_with(b"eol") {
-                        verdict = Verdict::UnlessCrlf;
-                    }
-                }
-            }
-        }
-        Ok(verdict)
-    }
-
-    /// Whether a filter driver is set up.
-    fn has_filter(&self, driver: &str) -> bool {
-        ["smudge", "clean", "process"].iter().any(|key| self.setting(&format!("filter.{driver}.{key}")).is_some())
-    }
-
-    /// For each path, whether its attributes, as the index has them, make git write other bytes than the blob's.
-    fn converted_paths<'a>(
-        &self,
-        index: &gix::index::File,
-        paths: impl Iterator<Item = (&'a gix::bstr::BStr, Mode)>,
-    ) -> Result<Vec<bool>> {
-        let failed = || "The attributes could not be read.";
-        let source = gix::worktree::stack::state::attributes::Source::IdMapping;
-        let mut stack = self.inner.attributes_only(index, source).or_refuse(failed)?;
-        let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
-        let mut converted = Vec::new();
-        let mut drivers = std::collections::HashMap::new();
-        for (path, mode) in paths {
-            let platform = stack.at_entry(path, Some(mode)).or_refuse(failed)?;
-            platform.matching_attributes(&mut matches);
-            converted.push(matches.iter_selected().any(|found| {
-                use gix::attrs::StateRef;
-                match (found.assignment.name.as_str(), found.assignment.state) {
-                    (_, StateRef::Unset | StateRef::Unspecified) => false,
-                    ("eol", StateRef::Value(value)) => value.as_bstr() == "crlf",
-                    ("eol", StateRef::Set) => false,
-                    // A driver that nobody has set up does nothing.
-                    ("filter", StateRef::Value(driver)) => {
-                        let driver = driver.as_bstr().to_string();
-                        *drivers.entry(driver).or_insert_with_key(|driver| self.has_filter(driver))
-                    }
-                    _ => true,
-                }
-            }));
-        }
-        Ok(converted)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Always,
-    UnlessCrlf,
-    PerPath,
-    Never,
 }
 
 /// Whether a file had not changed for a while when its index was written: one that is as young as the index may have

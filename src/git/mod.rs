@@ -37,6 +37,7 @@ pub struct Repo {
     backend: refs::Backend,
     common_dir: PathBuf,
     blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
+    attributes: std::sync::Arc<std::sync::Mutex<index::Attributes>>,
     packs: trees::Packs,
     trees: std::cell::RefCell<trees::Trees>,
     /// The commit graph, once somebody asked for it; none where there is none.
@@ -99,6 +100,7 @@ impl Repo {
             backend,
             common_dir,
             blobs: std::sync::Arc::default(),
+            attributes: std::sync::Arc::default(),
             packs: trees::Packs::default(),
             trees: trees::Trees::with_room(16),
             graph: std::cell::OnceCell::new(),

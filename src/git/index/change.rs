@@ -1,16 +1,21 @@
 //! What a worktree's files and index become when its branch moves from one commit to another.
 
+use super::attributes::{Files as Attributes, Verdict, is_attributes};
+use super::raw::Raw;
 use super::uncommitted::Uncommitted;
-use super::{Verdict, entry_of_stat, is_dangerous, is_settled, stat_of_entry};
+use super::{entry_of_stat, is_dangerous, is_settled, stat_of_entry};
 use crate::error::{Context, Error, Result};
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
 use crate::git::{Repo, hooks};
 use crate::host::copy::Kind;
 use crate::host::exchange::Stat;
+use crate::host::witness::is_at;
 use crate::session::{BStr, BString, ObjectId};
 use gix::index::entry::{Flags, Mode, Stage};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What a path is on one side of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,93 +65,82 @@ pub struct Route {
     pub carried: Option<(ObjectId, ObjectId)>,
 }
 
-/// A worktree's index, as it was read.
+/// A worktree's index of the plain sort, as it was read: whole, merged, without the caches that something else keeps up to
+/// date.
 pub struct Index {
-    file: gix::index::File,
-    /// Whether part of it lies in a file beside it, which reading has put together.
-    is_split: bool,
-    modified: std::time::SystemTime,
+    raw: Raw,
+    /// Held open, so that no other file can have its inode.
+    file: std::fs::File,
+    seen: Stat,
+    modified: SystemTime,
     permissions: std::fs::Permissions,
+}
+
+impl Index {
+    fn attributes(&self) -> Attributes {
+        let found = self.raw.ending_with(b".gitattributes").filter(|(path, _)| is_attributes(path));
+        found.map(|(path, id)| (path.to_owned(), id)).collect()
+    }
 }
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Index").field("path", &self.file.path()).finish_non_exhaustive()
+        f.debug_struct("Index").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
 impl Index {
     /// Whether a path is in it exactly as this side has it: not at all, or once, with nothing that hides changes.
     pub fn has(&self, path: &BStr, side: Option<Side>) -> bool {
-        let Some(range) = self.file.entry_range(path) else { return side.is_none() };
-        let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
-        matches!((&self.file.entries()[range], side), ([entry], Some(side))
-            if entry.stage() == Stage::Unconflicted
-                && entry.id == side.id
-                && entry.mode == mode_of(side.kind)
-                && !entry.flags.intersects(hidden))
+        match (self.raw.entry(path), side) {
+            (None, side) => side.is_none(),
+            (Some(entry), Some(side)) => entry.id == side.id && entry.mode == mode_of(side.kind) && !entry.is_hidden,
+            (Some(_), None) => false,
+        }
     }
 
     /// Whether the file that the system describes so is, as far as git can tell, what the index has at that path.
     pub fn vouches_for(&self, path: &BStr, stat: &Stat) -> bool {
-        let written = self.file.timestamp();
-        let written = (written.unix_seconds(), written.nanoseconds());
-        self.file.entry_by_path(path).is_some_and(|entry| {
+        let written = (self.seen.mtime.0, self.seen.mtime.1);
+        self.raw.entry(path).is_some_and(|entry| {
             stat.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, written)
         })
     }
 
-    /// Whether it is of the plain sort: whole, merged, without the caches that something else keeps up to date.
-    pub fn is_plain(&self) -> bool {
-        let file = &self.file;
-        let has_cache = self.is_split || file.untracked().is_some() || file.fs_monitor().is_some();
-        let is_merged = || file.entries().iter().all(|entry| entry.stage() == Stage::Unconflicted);
-        !has_cache && !file.is_sparse() && is_merged() && file.version() != gix::index::Version::V4
+    /// Whether the file at `path` is the one that was read, and nobody has written it since.
+    pub fn is_still_at(&self, path: &Path) -> bool {
+        let now = Stat::of(path).ok().flatten();
+        is_at(&self.file, path) && now.is_some_and(|now| now.is_untouched_since(&self.seen))
     }
 
-    /// Writes the index that has the new sides in place of the old ones, under another name. `stats` is what the system
-    /// says of each path that is there afterwards.
+    /// Writes the index that has the new sides in place of the old ones, under another name. `changes` are sorted by path;
+    /// `stats` is what the system says of each path that is there afterwards.
     ///
     /// It keeps the old one's mtime: every file that went in is younger than that, so that git looks at its content
     /// before it believes the entry.
     ///
     /// # Errors
     /// Refused, if it cannot be written.
-    pub fn write_changed(mut self, changes: &[Change], stats: &[Option<Stat>], path: &Path) -> Result<()> {
-        let index = &mut self.file;
-        let gone: HashSet<&BStr> =
-            changes.iter().filter(|change| change.index_new.is_none()).map(|change| change.path.as_ref()).collect();
-        index.remove_entries(|_, path, _| gone.contains(path));
-        let mut added = Vec::new();
-        for (change, stat) in changes.iter().zip(stats) {
-            let Some(new) = change.index_new else { continue };
-            // Of a file that has uncommitted changes, or was not put there just now, the index knows nothing: git looks
-            // at its content then.
-            let is_ours = change.new == change.index_new && change.old != change.new;
-            let stat = stat.as_ref().filter(|_| is_ours).map(entry_of_stat).unwrap_or_default();
-            let mode = mode_of(new.kind);
-            if change.index_old.is_none() {
-                added.push((stat, new.id, mode, change.path.as_ref()));
-            } else if let Some(entry) = index.entry_mut_by_path_and_stage(change.path.as_ref(), Stage::Unconflicted) {
-                (entry.stat, entry.id, entry.mode) = (stat, new.id, mode);
-            } else {
-                return Err(Error::bug(format!("'{}' is not in the index.", change.path)));
-            }
+    pub fn write_changed(&self, changes: &[Change], stats: &[Option<Stat>], path: &Path) -> Result<()> {
+        if let Some(change) = changes.iter().find(|change| !self.has(change.path.as_ref(), change.index_old)) {
+            return Err(Error::bug(format!("'{}' is not in the index as it was.", change.path)));
         }
-        // Last: with them at its end nothing can be looked up until it is sorted.
-        for (stat, id, mode, path) in added {
-            index.dangerously_push_entry(stat, id, Flags::empty(), mode, path);
-        }
-        index.sort_entries();
-        index.remove_tree();
-        index.remove_resolve_undo();
+        let entries = changes.iter().zip(stats).map(|(change, stat)| {
+            let entry = change.index_new.map(|new| {
+                // Of a file that has uncommitted changes, or was not put there just now, the index knows nothing: git
+                // looks at its content then.
+                let is_ours = change.new == change.index_new && change.old != change.new;
+                let stat = stat.as_ref().filter(|_| is_ours).map(entry_of_stat).unwrap_or_default();
+                (stat, mode_of(new.kind), new.id)
+            });
+            (change.path.as_ref(), entry)
+        });
         let failed = || format!("The index '{}' could not be written.", path.display());
-        let file = std::fs::File::options().write(true).create_new(true).open(path).or_refuse(failed)?;
-        let mut out = std::io::BufWriter::new(file);
-        index.write_to(&mut out, gix::index::write::Options::default()).or_refuse(failed)?;
-        let file = out.into_inner().map_err(|error| error.into_error()).or_refuse(failed)?;
+        let bytes = self.raw.changed(entries)?;
+        let mut file = std::fs::File::options().write(true).create_new(true).open(path).or_refuse(failed)?;
+        file.write_all(&bytes).or_refuse(failed)?;
         // `core.sharedRepository` has given the old one more than the umask would.
-        file.set_permissions(self.permissions).or_refuse(failed)?;
+        file.set_permissions(self.permissions.clone()).or_refuse(failed)?;
         file.set_modified(self.modified).or_refuse(failed)
     }
 }
@@ -160,20 +154,48 @@ fn mode_of(kind: Kind) -> Mode {
 }
 
 impl Repo {
-    /// The index of a worktree.
+    /// The index of a worktree; none if it is not of the plain sort.
     ///
     /// # Errors
-    /// Refused, if it cannot be read.
-    pub fn read_index(&self, git_dir: &Path) -> Result<Index> {
+    /// Refused, if it cannot be read; contended, if somebody has just written it.
+    pub fn read_plain_index(&self, git_dir: &Path) -> Result<Option<Index>> {
         let path = git_dir.join("index");
         let failed = || format!("The index '{}' could not be read.", path.display());
-        let meta = path.metadata().or_refuse(failed)?;
+        let mut file = std::fs::File::open(&path).or_refuse(failed)?;
+        let meta = file.metadata().or_refuse(failed)?;
+        let seen = Stat::of(&path).or_refuse(failed)?.filter(|_| is_at(&file, &path));
+        let seen = seen.ok_or_else(|| Error::contended(failed()).hint("Run it again."))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default().saturating_add(1));
+        file.read_to_end(&mut bytes).or_refuse(failed)?;
+        let Some(raw) = Raw::parse(bytes, self.hash_kind()) else { return Ok(None) };
+        let mut beside = git_dir.read_dir().or_refuse(failed)?.flatten();
+        if beside.any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex.")) {
+            return Ok(None);
+        }
+        let modified = meta.modified().or_refuse(failed)?;
+        Ok(Some(Index { raw, file, seen, modified, permissions: meta.permissions() }))
+    }
+
+    /// Of each of these paths whether the index of a worktree, of whatever sort, has it as it was before the change.
+    ///
+    /// # Errors
+    /// Refused, if the index cannot be read.
+    pub fn index_has_old(&self, git_dir: &Path, changes: &[Change]) -> Result<Vec<bool>> {
+        let path = git_dir.join("index");
+        let failed = || format!("The index '{}' could not be read.", path.display());
         let options = gix::index::decode::Options::default();
-        let file = gix::index::File::at(&path, self.hash_kind(), false, options).or_refuse(failed)?;
-        let beside = git_dir.read_dir().or_refuse(failed)?.flatten();
-        let is_split =
-            beside.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex."));
-        Ok(Index { file, is_split, modified: meta.modified().or_refuse(failed)?, permissions: meta.permissions() })
+        let index = gix::index::File::at(&path, self.hash_kind(), true, options).or_refuse(failed)?;
+        let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
+        let has = |change: &Change| {
+            let side = change.index_old;
+            let Some(range) = index.entry_range(change.path.as_ref()) else { return side.is_none() };
+            matches!((&index.entries()[range], side), ([entry], Some(side))
+                if entry.stage() == Stage::Unconflicted
+                    && entry.id == side.id
+                    && entry.mode == mode_of(side.kind)
+                    && !entry.flags.intersects(hidden))
+        };
+        Ok(changes.iter().map(has).collect())
     }
 
     /// The id that bytes have as a blob; nothing is written.
@@ -226,23 +248,20 @@ impl Repo {
         Ok(Some(changes))
     }
 
-    /// What changes in a worktree whose branch moves, or none where only git may write the files: conversions, what is
-    /// no file or link, a sparse or cached index, a hook that wants to know of index writes, a path that is a file on
-    /// one side and a directory on the other.
+    /// What changes in a worktree whose branch moves, and its index, or none where only git may write the files:
+    /// conversions, what is no file or link, a sparse or cached index, a hook that wants to know of index writes, a path
+    /// that is a file on one side and a directory on the other.
     ///
     /// # Errors
     /// Refused, if something cannot be read.
-    pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<Vec<Change>>> {
+    pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<(Vec<Change>, Index)>> {
         if self.uses_reftable()
             || self.conversion_is_configured()?
             || hooks::path(self, &worktree.path, "post-index-change").symlink_metadata().is_ok()
         {
             return Ok(None);
         }
-        let index = self.read_index(&worktree.git_dir)?;
-        if !index.is_plain() {
-            return Ok(None);
-        }
+        let Some(index) = self.read_plain_index(&worktree.git_dir)? else { return Ok(None) };
         let Some(changes) = self.changes_on(route)? else { return Ok(None) };
         let is_special =
             |change: &Change| change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path));
@@ -257,20 +276,18 @@ impl Repo {
         if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes)? {
             return Ok(None);
         }
-        let has_attributes =
-            |change: &Change| change.path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
-        let leaves_alone = if !changes.iter().any(has_attributes) {
-            self.attributes_leave_alone(&index.file, &changes)?
-        } else if route.carried.is_none() {
+        let mut attributes = index.attributes();
+        for change in changes.iter().filter(|change| is_attributes(&change.path)) {
+            // What was not committed was read by the old ones.
+            if route.carried.is_some() {
+                return Ok(None);
+            }
             // git converts by the attributes that come with the files.
-            let tree = self.commit(route.new)?.tree;
-            let after =
-                self.inner.index_from_tree(&tree).or_refuse(|| format!("The tree {tree} could not be read."))?;
-            self.attributes_leave_alone(&after, &changes)?
-        } else {
-            false
-        };
-        Ok(leaves_alone.then_some(changes))
+            attributes.retain(|(path, _)| *path != change.path);
+            attributes.extend(change.index_new.map(|new| (change.path.clone(), new.id)));
+        }
+        attributes.sort();
+        Ok(self.attributes_leave_alone(&attributes, &changes)?.then_some((changes, index)))
     }
 
     /// Whether the attributes that lie in the worktree around these paths are those that the index has.
@@ -281,7 +298,7 @@ impl Repo {
             let mut path = BString::from(folder);
             path.extend_from_slice(if folder.is_empty() { b".gitattributes" } else { b"/.gitattributes" });
             let place = worktree.path.join(path_of_bytes(&path));
-            let tracked = index.file.entry_by_path(path.as_ref());
+            let tracked = index.raw.entry(path.as_ref());
             let is_same = match (place.symlink_metadata(), tracked) {
                 (Err(_), None) => true,
                 (Ok(meta), Some(entry)) if meta.is_file() => {
@@ -298,18 +315,17 @@ impl Repo {
         Ok(true)
     }
 
-    /// Whether the attributes that an index has make git write the bytes of the blobs.
-    fn attributes_leave_alone(&self, index: &gix::index::File, changes: &[Change]) -> Result<bool> {
-        match self.attributes_allow_copy(index, index)? {
+    /// Whether these attributes make git write the bytes of the blobs.
+    fn attributes_leave_alone(&self, attributes: &Attributes, changes: &[Change]) -> Result<bool> {
+        match self.verdict_of(attributes)? {
             Verdict::Always => Ok(true),
-            Verdict::Never => Ok(false),
             Verdict::UnlessCrlf => self.have_no_crlf(changes),
             Verdict::PerPath => {
                 // Of a path that goes nothing is written; the check that it is the old blob does for it.
                 let written = changes
                     .iter()
                     .flat_map(|change| written(change).map(|side| (change.path.as_ref(), mode_of(side.kind))));
-                Ok(!self.converted_paths(index, written)?.contains(&true) && self.have_no_crlf(changes)?)
+                Ok(!self.converts_any(attributes, written)? && self.have_no_crlf(changes)?)
             }
         }
     }

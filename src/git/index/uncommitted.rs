@@ -125,16 +125,16 @@ impl Repo {
     /// # Errors
     /// Refused, if something cannot be read.
     pub fn first_unexpected<'a>(&self, worktree: &Worktree, changes: &'a [Change]) -> Result<Option<&'a BString>> {
-        let index = self.read_index(&worktree.git_dir)?;
+        let has_old = self.index_has_old(&worktree.git_dir, changes)?;
         let root = Root::open(&worktree.path)?;
-        for change in changes {
+        for (change, has_old) in changes.iter().zip(has_old) {
             let path = change.path.as_ref();
             let found = match root.lstat(path)?.as_ref().map(file_kind_of) {
                 None => None,
                 Some(Some(kind)) => Some(Side { kind, id: self.id_of_blob(&root.read(path)?)? }),
                 Some(None) => return Ok(Some(&change.path)),
             };
-            if found != change.old || !index.has(path, change.index_old) {
+            if found != change.old || !has_old {
                 return Ok(Some(&change.path));
             }
         }

@@ -15,6 +15,7 @@ pub use beyond::Beyond;
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
 pub use oracle::{Stages, Verdict};
+pub(in crate::git) use pick::Slot;
 pub use train::{Joined, Standing, Trains};
 
 use crate::error::{Context, Error, Result};

@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// One entry of a tree.
-pub(super) type Slot = Option<(EntryMode, ObjectId)>;
+pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
 
 /// The entries of a tree that differ between two, by name: before and after.
 pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
@@ -160,7 +160,7 @@ impl Repo {
     }
 
     /// Most of two trees is the same: it is skipped as bytes, and nothing is copied of it.
-    fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
+    pub(in crate::git) fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
         let read = |tree: Option<ObjectId>| tree.map_or(Ok(Tree::Empty), |tree| self.tree(tree));
         let (before, after) = (read(a)?, read(b)?);
         let mut before = Entries { rest: &before, hash: self.hash_kind() };

@@ -8,8 +8,7 @@
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::session::ObjectId;
-use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 
 /// A set of small numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,12 +19,14 @@ impl Bits {
         Bits(vec![0; count.div_ceil(64)])
     }
 
-    /// Adds one.
-    pub(super) fn insert(&mut self, n: usize) {
+    /// Adds one; whether it was not among them.
+    pub(super) fn insert(&mut self, n: usize) -> bool {
         if self.0.len() <= n / 64 {
             self.0.resize(n / 64 + 1, 0);
         }
+        let is_new = !self.contains(n);
         self.0[n / 64] |= 1 << (n % 64);
+        is_new
     }
 
     /// Adds all of another; whether that changed anything.
@@ -57,6 +58,7 @@ impl Bits {
 type Rank = (u64, u32);
 
 struct Node {
+    id: ObjectId,
     rank: Rank,
     parents: Vec<ObjectId>,
     /// Which branches have it.
@@ -68,8 +70,10 @@ struct Node {
 
 struct Walk<'a> {
     repo: &'a Repo,
-    nodes: HashMap<ObjectId, Node>,
-    waiting: BinaryHeap<(Rank, ObjectId)>,
+    nodes: Vec<Node>,
+    places: gix::hashtable::HashMap<ObjectId, usize>,
+    /// By rank, then id; and where the node is.
+    waiting: BinaryHeap<(Rank, ObjectId, usize)>,
     /// How many of those waiting somebody lacks.
     open: usize,
     everyone: Bits,
@@ -86,9 +90,18 @@ impl Repo {
         let shallow = self.inner.shallow_commits().or_refuse(|| "History could not be read.")?;
         let shallow = shallow.map_or_else(HashSet::new, |shallow| shallow.iter().copied().collect());
         let mut everyone = Bits::none(partings.len());
-        (0..partings.len()).for_each(|n| everyone.insert(n));
-        let mut walk =
-            Walk { repo: self, nodes: HashMap::new(), waiting: BinaryHeap::new(), open: 0, everyone, shallow };
+        for n in 0..partings.len() {
+            everyone.insert(n);
+        }
+        let mut walk = Walk {
+            repo: self,
+            nodes: Vec::new(),
+            places: gix::hashtable::HashMap::default(),
+            waiting: BinaryHeap::new(),
+            open: 0,
+            everyone,
+            shallow,
+        };
         let nobody = Bits::none(partings.len());
         for (n, parting) in partings.iter().enumerate() {
             let mut one = nobody.clone();
@@ -98,22 +111,25 @@ impl Repo {
         walk.paint(base_tip, &nobody, true)?;
         let mut listed = Vec::new();
         while walk.open > 0
-            && let Some(id) = walk.next()
+            && let Some(place) = walk.next()
         {
-            let Some(node) = walk.nodes.get_mut(&id) else { continue };
+            let node = &mut walk.nodes[place];
             if node.is_in_base && !node.is_listed {
                 node.is_listed = true;
-                listed.push(id);
+                listed.push(place);
             }
-            let (parents, has, is_in_base) = (node.parents.clone(), node.has.clone(), node.is_in_base);
-            for parent in parents {
-                walk.paint(parent, &has, is_in_base)?;
+            // Nobody is an ancestor of its own: it does not change meanwhile.
+            let (parents, has) = (std::mem::take(&mut node.parents), std::mem::take(&mut node.has));
+            let is_in_base = node.is_in_base;
+            for parent in &parents {
+                walk.paint(*parent, &has, is_in_base)?;
             }
+            (walk.nodes[place].parents, walk.nodes[place].has) = (parents, has);
         }
-        let lacking = |id: ObjectId| {
-            let node = walk.nodes.get(&id).filter(|node| node.parents.len() < 2)?;
+        let lacking = |place: usize| {
+            let node = &walk.nodes[place];
             let lacking = walk.everyone.without(&node.has);
-            (lacking != nobody).then_some((id, lacking))
+            (node.parents.len() < 2 && lacking != nobody).then_some((node.id, lacking))
         };
         Ok(listed.into_iter().filter_map(lacking).collect())
     }
@@ -124,35 +140,43 @@ impl Walk<'_> {
         node.is_in_base && node.has != self.everyone
     }
 
-    fn next(&mut self) -> Option<ObjectId> {
-        let (_, id) = self.waiting.pop()?;
-        let is_open = self.nodes.get(&id).is_some_and(|node| self.is_open(node));
-        self.open -= usize::from(is_open);
-        self.nodes.get_mut(&id)?.is_waiting = false;
-        Some(id)
+    fn next(&mut self) -> Option<usize> {
+        let (.., place) = self.waiting.pop()?;
+        self.open -= usize::from(self.is_open(&self.nodes[place]));
+        self.nodes[place].is_waiting = false;
+        Some(place)
     }
 
     fn paint(&mut self, id: ObjectId, has: &Bits, is_in_base: bool) -> Result<()> {
-        let (mut node, is_new) = match self.nodes.entry(id) {
-            Entry::Occupied(node) => (node.remove(), false),
-            Entry::Vacant(_) => {
+        let (place, is_new) = match self.places.get(&id) {
+            Some(place) => (*place, false),
+            None => {
                 let (rank, parents) = self.look_up(id)?;
                 let has = Bits::none(self.everyone.0.len() * 64);
-                let node = Node { rank, parents, has, is_in_base: false, is_waiting: false, is_listed: false };
-                (node, true)
+                self.nodes.push(Node {
+                    id,
+                    rank,
+                    parents,
+                    has,
+                    is_in_base: false,
+                    is_waiting: false,
+                    is_listed: false,
+                });
+                self.places.insert(id, self.nodes.len() - 1);
+                (self.nodes.len() - 1, true)
             }
         };
-        let was_open = node.is_waiting && self.is_open(&node);
+        let was_open = self.nodes[place].is_waiting && self.is_open(&self.nodes[place]);
+        let node = &mut self.nodes[place];
         let is_changed = node.has.join(has) | (is_in_base && !node.is_in_base);
         node.is_in_base |= is_in_base;
         if is_changed || is_new {
             if !node.is_waiting {
                 node.is_waiting = true;
-                self.waiting.push((node.rank, id));
+                self.waiting.push((node.rank, id, place));
             }
-            self.open = self.open - usize::from(was_open) + usize::from(self.is_open(&node));
+            self.open = self.open - usize::from(was_open) + usize::from(self.is_open(&self.nodes[place]));
         }
-        self.nodes.insert(id, node);
         Ok(())
     }
 

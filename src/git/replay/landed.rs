@@ -4,14 +4,29 @@
 use super::lacking::Bits;
 use crate::error::{Context, Result};
 use crate::git::Repo;
-use crate::session::ObjectId;
-use std::collections::HashMap;
+use crate::git::merge::{Slot, directories};
+use crate::session::{BString, ObjectId};
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
 /// Stands for the set of paths that a commit changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(u64);
+
+impl Key {
+    /// Of sorted paths.
+    fn of<'a>(paths: impl Iterator<Item = &'a BString>) -> Key {
+        let mut hasher = DefaultHasher::new();
+        paths.for_each(|path| visible(path).hash(&mut hasher));
+        Key(hasher.finish())
+    }
+}
+
+/// git leaves white space out of what it hashes.
+fn visible(path: &BString) -> BString {
+    path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>().into()
+}
 
 /// Stands for the set of names at the top of the tree that a commit changes something below: a first look, which most
 /// commits do not pass.
@@ -24,6 +39,8 @@ pub struct Wanted {
     partings: Vec<ObjectId>,
     shapes: HashMap<Shape, Bits>,
     keys: HashMap<Key, Bits>,
+    /// The paths that the commits change, and all directories above them.
+    places: HashSet<BString>,
 }
 
 impl Wanted {
@@ -38,7 +55,14 @@ impl Wanted {
         }
         for (id, key) in commits {
             self.shapes.entry(repo.change_shape(*id)?).or_default().insert(n);
-            self.keys.entry(*key).or_default().insert(n);
+            if self.keys.entry(*key).or_default().insert(n) {
+                let (before, tree) = repo.trees_of_change(*id)?;
+                for (path, _) in repo.changed_between_trees(before, tree)? {
+                    let path = visible(&path);
+                    self.places.extend(directories(&path).map(BString::from));
+                    self.places.insert(path);
+                }
+            }
         }
         Ok(())
     }
@@ -134,7 +158,13 @@ impl Repo {
             if !is_wanted(wanted.shapes.get(&self.change_shape(*id)?)) {
                 continue;
             }
-            let key = self.change_key(*id)?;
+            let (before, tree) = self.trees_of_change(*id)?;
+            let mut paths = Vec::new();
+            if !self.changes_only((Some(before), Some(tree)), &BString::default(), &wanted.places, &mut paths)? {
+                continue;
+            }
+            paths.sort();
+            let key = Key::of(paths.iter());
             if is_wanted(wanted.keys.get(&key)) {
                 alike.push(Alike { key, id: *id, lacking: lacking.clone() });
             }
@@ -148,13 +178,41 @@ impl Repo {
     /// Refused, if it cannot be read.
     pub fn change_key(&self, id: ObjectId) -> Result<Key> {
         let (before, tree) = self.trees_of_change(id)?;
-        let mut hasher = DefaultHasher::new();
-        for (path, _) in self.changed_between_trees(before, tree)? {
-            // git leaves white space out of what it hashes.
-            let visible: Vec<u8> = path.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            visible.hash(&mut hasher);
+        Ok(Key::of(self.changed_between_trees(before, tree)?.iter().map(|(path, _)| path)))
+    }
+
+    /// Whether all that differs between two trees lies at these places; then `paths` has got what differs. No tree is read
+    /// once it is known that it does not.
+    fn changes_only(
+        &self,
+        (before, after): (Option<ObjectId>, Option<ObjectId>),
+        prefix: &BString,
+        places: &HashSet<BString>,
+        paths: &mut Vec<BString>,
+    ) -> Result<bool> {
+        if before == after {
+            return Ok(true);
         }
-        Ok(Key(hasher.finish()))
+        let differing: Vec<_> = self
+            .differing_entries(before, after)?
+            .into_iter()
+            .map(|(name, before, after)| (BString::from([prefix.as_slice(), &name].concat()), before, after))
+            .collect();
+        if differing.iter().any(|(path, ..)| !places.contains(&visible(path))) {
+            return Ok(false);
+        }
+        for (mut path, before, after) in differing {
+            let is_leaf = |slot: &Slot| slot.is_some_and(|(mode, _)| !mode.is_tree());
+            let tree = |slot: Slot| slot.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id);
+            if is_leaf(&before) || is_leaf(&after) {
+                paths.push(path.clone());
+            }
+            path.push(b'/');
+            if !self.changes_only((tree(before), tree(after)), &path, places, paths)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The trees before and after a commit: from the commit graph, where there is one, so that nothing is inflated.

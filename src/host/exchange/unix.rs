@@ -60,11 +60,11 @@ impl Folder {
         };
         let (folder, name) = (&bytes[..slash], &bytes[slash + 1..]);
         let mut last = self.last.borrow_mut();
-        let directory = match last.take() {
-            Some((known, directory)) if known == folder => directory,
-            _ => openat(&self.directory, folder, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?,
-        };
-        let (_, directory) = &*last.insert((folder.to_vec(), directory));
+        if last.as_ref().is_none_or(|(known, _)| known != folder) {
+            let opened = openat(&self.directory, folder, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?;
+            *last = Some((folder.to_vec(), opened));
+        }
+        let directory = last.as_ref().map_or(self.directory.as_fd(), |(_, directory)| directory.as_fd());
         Ok(stat_of(&statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 }
@@ -243,12 +243,12 @@ impl Root {
             return Ok((self.directory.as_fd(), bytes));
         };
         let (folder, name) = (&bytes[..slash], &bytes[slash + 1..]);
-        let directory = match last.take() {
-            Some((known, directory)) if known == folder => directory,
-            _ => open_beneath(self.directory.as_fd(), folder).map_err(|errno| on_the_way(errno, action, rel))?,
-        };
-        let (_, directory) = &*last.insert((folder.to_vec(), directory));
-        Ok((directory.as_fd(), name))
+        if last.as_ref().is_none_or(|(known, _)| known != folder) {
+            let opened =
+                open_beneath(self.directory.as_fd(), folder).map_err(|errno| on_the_way(errno, action, rel))?;
+            *last = Some((folder.to_vec(), opened));
+        }
+        Ok((last.as_ref().map_or(self.directory.as_fd(), |(_, directory)| directory.as_fd()), name))
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Follow<'a> {
     stage: PathBuf,
     /// The same, opened.
     place: Place,
+    /// The index that the plan was made with.
+    index_seen: RefCell<Option<Index>>,
     /// What the system said of each old file when the index could vouch for it.
     seen: RefCell<Vec<Option<Stat>>>,
     /// What came out and was found to be the old file, with no writer left: its place in the worktree is gone, so that it
@@ -78,7 +80,8 @@ impl<'a> Follow<'a> {
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
         let seen = RefCell::new(vec![None; changes.len()]);
         let settled = RefCell::new(vec![None; changes.len()]);
-        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, seen, settled })
+        let index_seen = RefCell::default();
+        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, index_seen, seen, settled })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -88,7 +91,7 @@ impl<'a> Follow<'a> {
         names: (&str, &str),
         route: Route,
     ) -> Result<Option<Follow<'a>>> {
-        let Some(changes) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
+        let Some((changes, index)) = repo.plain_changes(worktree, &route)? else { return Ok(None) };
         let stage = stage_of(&worktree.git_dir, names.1);
         let made = std::fs::create_dir(&stage).or_refuse(|| format!("'{}' cannot be made.", stage.display()));
         made.map_err(unwritable)?;
@@ -96,7 +99,10 @@ impl<'a> Follow<'a> {
         let follow =
             Follow::with(repo, worktree, names, route, changes).inspect_err(|_| drop(std::fs::remove_dir(&stage)))?;
         match follow.put_ready() {
-            Ok(()) => Ok(Some(follow)),
+            Ok(()) => {
+                *follow.index_seen.borrow_mut() = Some(index);
+                Ok(Some(follow))
+            }
             Err(error) => {
                 follow.clear()?;
                 Err(error)
@@ -175,10 +181,14 @@ impl<'a> Follow<'a> {
         if !self.can_move_files() || std::fs::hard_link(self.index(), self.stage.join("index.old")).is_err() {
             return Ok(None);
         }
-        let index = self.repo.read_index(&self.worktree.git_dir)?;
-        if !index.is_plain() {
-            return Ok(None);
-        }
+        // Locked by us it stays as it is.
+        let index = match self.index_seen.take().filter(|index| index.is_still_at(&self.index())) {
+            Some(index) => index,
+            None => match self.repo.read_plain_index(&self.worktree.git_dir)? {
+                Some(index) => index,
+                None => return Ok(None),
+            },
+        };
         let mut pass = self.root.pass(&self.place);
         for (n, change) in self.changes.iter().enumerate() {
             let path = change.path.as_ref();

@@ -78,7 +78,7 @@ pub(super) fn invert(
 /// What is uncommitted stays as it is, if it is in files that do not move.
 fn require_untouched(repo: &Repo, session: &Loaded, worktree: &Worktree, route: &Route) -> Result<()> {
     forward::require_still(session, worktree)?;
-    let Some(changes) = repo.plain_changes(worktree, route)? else {
+    let Some((changes, _)) = repo.plain_changes(worktree, route)? else {
         return forward::require_free(repo, session, worktree, route.old);
     };
     match repo.first_unexpected(worktree, &changes)? {
@@ -108,7 +108,7 @@ fn carried_back(
     let is_there = format!("`git -C {place} stash apply --index {}` brings it back.", repo.short(before));
     let changes = repo.plain_changes(worktree, &route)?;
     let unexpected = match &changes {
-        Some(changes) => repo.first_unexpected(worktree, changes)?,
+        Some((changes, _)) => repo.first_unexpected(worktree, changes)?,
         None => None,
     };
     if changes.is_some() && unexpected.is_none() {

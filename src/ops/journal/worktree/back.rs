@@ -19,10 +19,10 @@ impl Follow<'_> {
             std::fs::rename(old, self.index()).or_refuse(|| "The old index could not be put back.")?;
         }
         if is_there(&self.stage.join("ready")) {
-            let index = self.repo.read_index(&self.worktree.git_dir)?;
+            let has_old = self.repo.index_has_old(&self.worktree.git_dir, &self.changes)?;
             let mut failure = Ok(());
             for (n, change) in self.changes.iter().enumerate() {
-                if index.has(change.path.as_ref(), change.index_old) {
+                if has_old[n] {
                     failure = failure.and(self.undo(n, change));
                 }
             }

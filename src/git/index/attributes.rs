@@ -1,0 +1,177 @@
+//! Whether attributes make git write other bytes than those of the blobs.
+
+use crate::error::{Context, Result};
+use crate::git::Repo;
+use crate::session::{BStr, BString, ObjectId};
+use gix::index::entry::Mode;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Attribute words that change bytes on their way out in a manner that a copy would not repeat.
+const CONVERTING: [&[u8]; 5] = [b"filter", b"ident", b"working-tree-encoding", b"eol=crlf", b"crlf"];
+
+/// The `.gitattributes` of a tree: path and blob.
+pub(super) type Files = Vec<(BString, ObjectId)>;
+
+/// What was found out, by the attributes that hold: worktrees that move together have the same ones, and mostly the same
+/// paths.
+#[derive(Debug, Default)]
+pub(in crate::git) struct Attributes {
+    verdicts: HashMap<Files, Verdict>,
+    converted: HashMap<Files, HashMap<BString, bool>>,
+}
+
+impl Repo {
+    /// Settings that make git write other bytes than the blob's, or not all files.
+    pub(in crate::git) fn conversion_is_configured(&self) -> Result<bool> {
+        let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
+        let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
+        let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");
+        let modes = self.switch("core.fileMode")? == Some(false) || self.switch("core.symlinks")? == Some(false);
+        Ok(autocrlf
+            || eol
+            || modes
+            || cfg!(windows)
+            || on("core.sparseCheckout")?
+            || on("core.ignoreCase")?
+            || on("extensions.worktreeConfig")?)
+    }
+
+    /// What attributes in these files, and in those beside the repository, do to bytes.
+    pub(super) fn verdict_of(&self, attributes: &Files) -> Result<Verdict> {
+        if let Some(known) = self.attributes.lock().ok().and_then(|known| known.verdicts.get(attributes).copied()) {
+            return Ok(known);
+        }
+        let verdict = self.find_verdict(attributes)?;
+        if let Ok(mut known) = self.attributes.lock() {
+            known.verdicts.insert(attributes.clone(), verdict);
+        }
+        Ok(verdict)
+    }
+
+    fn find_verdict(&self, attributes: &Files) -> Result<Verdict> {
+        let mut texts = Vec::new();
+        for (_, id) in attributes {
+            texts.push(self.blob(*id)?);
+        }
+        texts.extend(std::fs::read(self.common_dir().join("info/attributes")).ok());
+        let global = match self.path_setting_quick("core.attributesFile") {
+            Some(path) => Some(path),
+            None => std::env::var_os("XDG_CONFIG_HOME")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+                .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+                .map(|path| path.join("git/attributes")),
+        };
+        texts.extend(global.and_then(|path| std::fs::read(path).ok()));
+        texts.extend(std::fs::read("/etc/gitattributes").ok());
+        let mut verdict = Verdict::Always;
+        for text in &texts {
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
+                for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
+                    if CONVERTING.iter().any(|bad| word.starts_with(bad)) {
+                        return Ok(Verdict::PerPath);
+                    }
+                    if word.starts_with(b"text") || word.starts_with(b"eol") {
+                        verdict = Verdict::UnlessCrlf;
+                    }
+                }
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Whether a filter driver is set up.
+    fn has_filter(&self, driver: &str) -> bool {
+        ["smudge", "clean", "process"].iter().any(|key| self.setting(&format!("filter.{driver}.{key}")).is_some())
+    }
+
+    /// Whether git writes other bytes than the blob's at one of these paths.
+    pub(super) fn converts_any<'a>(
+        &self,
+        attributes: &Files,
+        paths: impl Iterator<Item = (&'a BStr, Mode)>,
+    ) -> Result<bool> {
+        let mut unknown: Vec<(&BStr, Mode)> = Vec::new();
+        {
+            let known = self.attributes.lock().ok();
+            let known = known.as_ref().and_then(|known| known.converted.get(attributes));
+            for (path, mode) in paths {
+                match known.and_then(|known| known.get(path)) {
+                    Some(true) => return Ok(true),
+                    Some(false) => {}
+                    None => unknown.push((path, mode)),
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(false);
+        }
+        let found = self.converted_paths(attributes, unknown.iter().copied())?;
+        if let Ok(mut known) = self.attributes.lock() {
+            let known = known.converted.entry(attributes.clone()).or_default();
+            known.extend(unknown.iter().map(|(path, _)| (*path).to_owned()).zip(found.iter().copied()));
+        }
+        Ok(found.contains(&true))
+    }
+
+    /// For each path, whether these attributes make git write other bytes than the blob's.
+    pub(super) fn converted_paths<'a>(
+        &self,
+        attributes: &Files,
+        paths: impl Iterator<Item = (&'a BStr, Mode)>,
+    ) -> Result<Vec<bool>> {
+        let failed = || "The attributes could not be read.";
+        let source = gix::worktree::stack::state::attributes::Source::IdMapping;
+        let mut index = gix::index::State::new(self.hash_kind());
+        for (path, id) in attributes {
+            let (stat, flags) = (gix::index::entry::Stat::default(), gix::index::entry::Flags::empty());
+            index.dangerously_push_entry(stat, *id, flags, Mode::FILE, path.as_ref());
+        }
+        index.sort_entries();
+        let mut stack = self.inner.attributes_only(&index, source).or_refuse(failed)?;
+        let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
+        let mut converted = Vec::new();
+        let mut drivers = HashMap::new();
+        for (path, mode) in paths {
+            let platform = stack.at_entry(path, Some(mode)).or_refuse(failed)?;
+            platform.matching_attributes(&mut matches);
+            converted.push(matches.iter_selected().any(|found| {
+                use gix::attrs::StateRef;
+                match (found.assignment.name.as_str(), found.assignment.state) {
+                    (_, StateRef::Unset | StateRef::Unspecified) => false,
+                    ("eol", StateRef::Value(value)) => value.as_bstr() == "crlf",
+                    ("eol", StateRef::Set) => false,
+                    // A driver that nobody has set up does nothing.
+                    ("filter", StateRef::Value(driver)) => {
+                        let driver = driver.as_bstr().to_string();
+                        *drivers.entry(driver).or_insert_with_key(|driver| self.has_filter(driver))
+                    }
+                    _ => true,
+                }
+            }));
+        }
+        Ok(converted)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They are left as they are.
+    Always,
+    /// They are, where there is no CR LF among them.
+    UnlessCrlf,
+    /// It depends on the path.
+    PerPath,
+}
+
+/// Whether a path is that of a file of attributes.
+pub(super) fn is_attributes(path: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes")
+}
+
+/// Those that an index has.
+pub(super) fn files(index: &gix::index::File) -> Files {
+    let entries = index.entries().iter().map(|entry| (entry.path(index), entry.id));
+    entries.filter(|(path, _)| is_attributes(path)).map(|(path, id)| (path.to_owned(), id)).collect()
+}
