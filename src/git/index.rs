@@ -1,14 +1,17 @@
 //! Index files: a new worktree filled from a sibling whose index is fresh, and what may not be filled that way.
 
 mod attributes;
+mod cached_trees;
 mod change;
+mod plain;
 mod raw;
 mod tracked;
 mod uncommitted;
 mod whole;
 
 pub(super) use attributes::Attributes;
-pub use change::{Change, Index, Route, Side};
+pub use change::{Change, Route, Side};
+pub use plain::Index;
 pub use uncommitted::Uncommitted;
 pub use whole::Files;
 

@@ -50,6 +50,7 @@ mod support;
 mod surroundings;
 mod sync;
 #[cfg(unix)]
+mod sync_index;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;

@@ -256,7 +256,8 @@ fn all_die_at(r: &Sandbox, reference: &str) {
 #[test]
 #[cfg(target_os = "linux")]
 fn killed_with_its_git_the_locks_of_the_move_go_and_nobody_elses() {
-    for is_somebodys in [false, true] {
+    for whose in ["git's", "ours", "ours, the branch moved", "somebody's"] {
+        let is_somebodys = whose == "somebody's";
         let r = sandbox();
         r.file("a.txt", lines(0, 12)).commit("base");
         for name in ["one", "keeper"] {
@@ -273,6 +274,19 @@ fn killed_with_its_git_the_locks_of_the_move_go_and_nobody_elses() {
         start(&r, &["sync", "one", "--autostash"]).wait();
         r.remove(".git/hooks/reference-transaction");
         assert!(branch.exists() && of_git.iter().all(|lock| lock.exists()), "it did not die with its locks");
+        if whose.starts_with("ours") {
+            // As they are where no git is asked.
+            r.file(&of_git[0], "ref: refs/heads/one\n");
+        }
+        if whose.ends_with("moved") {
+            std::fs::rename(&branch, r.path(".git/refs/heads/one")).expect("is there");
+            patiently(&r, &["set", "keeper", "--goal", "after"]).ok().stderr_contains("Completed");
+            assert_eq!(one.read("a.txt"), mine(lines(0, 12).replace("line 11\n", "last\n")));
+            assert!(of_git.iter().all(|lock| !lock.exists()) && !r.has(".git/refs/sessions/@pending/one.lock"));
+            one.git("status --porcelain").ok().stdout(" M a.txt\n");
+            is_sound(&r);
+            continue;
+        }
         if is_somebodys {
             // Who is about to move the branch, as far as can be told.
             r.file(&branch, format!("{tip}\n"));

@@ -1,21 +1,18 @@
 //! What a worktree's files and index become when its branch moves from one commit to another.
 
+use super::Index;
 use super::attributes::{Files as Attributes, Verdict, is_attributes};
-use super::raw::Raw;
+use super::is_dangerous;
 use super::uncommitted::Uncommitted;
-use super::{entry_of_stat, is_dangerous, is_settled, stat_of_entry};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::git::worktrees::{Worktree, bytes_of_path, path_of_bytes};
 use crate::git::{Repo, hooks};
 use crate::host::copy::Kind;
 use crate::host::exchange::Stat;
-use crate::host::witness::is_at;
-use crate::session::{BStr, BString, ObjectId};
-use gix::index::entry::{Flags, Mode, Stage};
+use crate::session::{BString, ObjectId};
+use gix::index::entry::Mode;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::time::SystemTime;
 
 /// What a path is on one side of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,87 +62,7 @@ pub struct Route {
     pub carried: Option<(ObjectId, ObjectId)>,
 }
 
-/// A worktree's index of the plain sort, as it was read: whole, merged, without the caches that something else keeps up to
-/// date.
-pub struct Index {
-    raw: Raw,
-    /// Held open, so that no other file can have its inode.
-    file: std::fs::File,
-    seen: Stat,
-    modified: SystemTime,
-    permissions: std::fs::Permissions,
-}
-
-impl Index {
-    fn attributes(&self) -> Attributes {
-        let found = self.raw.ending_with(b".gitattributes").filter(|(path, _)| is_attributes(path));
-        found.map(|(path, id)| (path.to_owned(), id)).collect()
-    }
-}
-
-impl std::fmt::Debug for Index {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Index").field("file", &self.file).finish_non_exhaustive()
-    }
-}
-
-impl Index {
-    /// Whether a path is in it exactly as this side has it: not at all, or once, with nothing that hides changes.
-    pub fn has(&self, path: &BStr, side: Option<Side>) -> bool {
-        match (self.raw.entry(path), side) {
-            (None, side) => side.is_none(),
-            (Some(entry), Some(side)) => entry.id == side.id && entry.mode == mode_of(side.kind) && !entry.is_hidden,
-            (Some(_), None) => false,
-        }
-    }
-
-    /// Whether the file that the system describes so is, as far as git can tell, what the index has at that path.
-    pub fn vouches_for(&self, path: &BStr, stat: &Stat) -> bool {
-        let written = (self.seen.mtime.0, self.seen.mtime.1);
-        self.raw.entry(path).is_some_and(|entry| {
-            stat.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, written)
-        })
-    }
-
-    /// Whether the file at `path` is the one that was read, and nobody has written it since.
-    pub fn is_still_at(&self, path: &Path) -> bool {
-        let now = Stat::of(path).ok().flatten();
-        is_at(&self.file, path) && now.is_some_and(|now| now.is_untouched_since(&self.seen))
-    }
-
-    /// Writes the index that has the new sides in place of the old ones, under another name. `changes` are sorted by path;
-    /// `stats` is what the system says of each path that is there afterwards.
-    ///
-    /// It keeps the old one's mtime: every file that went in is younger than that, so that git looks at its content
-    /// before it believes the entry.
-    ///
-    /// # Errors
-    /// Refused, if it cannot be written.
-    pub fn write_changed(&self, changes: &[Change], stats: &[Option<Stat>], path: &Path) -> Result<()> {
-        if let Some(change) = changes.iter().find(|change| !self.has(change.path.as_ref(), change.index_old)) {
-            return Err(Error::bug(format!("'{}' is not in the index as it was.", change.path)));
-        }
-        let entries = changes.iter().zip(stats).map(|(change, stat)| {
-            let entry = change.index_new.map(|new| {
-                // Of a file that has uncommitted changes, or was not put there just now, the index knows nothing: git
-                // looks at its content then.
-                let is_ours = change.new == change.index_new && change.old != change.new;
-                let stat = stat.as_ref().filter(|_| is_ours).map(entry_of_stat).unwrap_or_default();
-                (stat, mode_of(new.kind), new.id)
-            });
-            (change.path.as_ref(), entry)
-        });
-        let failed = || format!("The index '{}' could not be written.", path.display());
-        let bytes = self.raw.changed(entries)?;
-        let mut file = std::fs::File::options().write(true).create_new(true).open(path).or_refuse(failed)?;
-        file.write_all(&bytes).or_refuse(failed)?;
-        // `core.sharedRepository` has given the old one more than the umask would.
-        file.set_permissions(self.permissions.clone()).or_refuse(failed)?;
-        file.set_modified(self.modified).or_refuse(failed)
-    }
-}
-
-fn mode_of(kind: Kind) -> Mode {
+pub(super) fn mode_of(kind: Kind) -> Mode {
     match kind {
         Kind::File => Mode::FILE,
         Kind::Executable => Mode::FILE_EXECUTABLE,
@@ -154,50 +71,6 @@ fn mode_of(kind: Kind) -> Mode {
 }
 
 impl Repo {
-    /// The index of a worktree; none if it is not of the plain sort.
-    ///
-    /// # Errors
-    /// Refused, if it cannot be read; contended, if somebody has just written it.
-    pub fn read_plain_index(&self, git_dir: &Path) -> Result<Option<Index>> {
-        let path = git_dir.join("index");
-        let failed = || format!("The index '{}' could not be read.", path.display());
-        let mut file = std::fs::File::open(&path).or_refuse(failed)?;
-        let meta = file.metadata().or_refuse(failed)?;
-        let seen = Stat::of(&path).or_refuse(failed)?.filter(|_| is_at(&file, &path));
-        let seen = seen.ok_or_else(|| Error::contended(failed()).hint("Run it again."))?;
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default().saturating_add(1));
-        file.read_to_end(&mut bytes).or_refuse(failed)?;
-        let Some(raw) = Raw::parse(bytes, self.hash_kind()) else { return Ok(None) };
-        let mut beside = git_dir.read_dir().or_refuse(failed)?.flatten();
-        if beside.any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex.")) {
-            return Ok(None);
-        }
-        let modified = meta.modified().or_refuse(failed)?;
-        Ok(Some(Index { raw, file, seen, modified, permissions: meta.permissions() }))
-    }
-
-    /// Of each of these paths whether the index of a worktree, of whatever sort, has it as it was before the change.
-    ///
-    /// # Errors
-    /// Refused, if the index cannot be read.
-    pub fn index_has_old(&self, git_dir: &Path, changes: &[Change]) -> Result<Vec<bool>> {
-        let path = git_dir.join("index");
-        let failed = || format!("The index '{}' could not be read.", path.display());
-        let options = gix::index::decode::Options::default();
-        let index = gix::index::File::at(&path, self.hash_kind(), true, options).or_refuse(failed)?;
-        let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
-        let has = |change: &Change| {
-            let side = change.index_old;
-            let Some(range) = index.entry_range(change.path.as_ref()) else { return side.is_none() };
-            matches!((&index.entries()[range], side), ([entry], Some(side))
-                if entry.stage() == Stage::Unconflicted
-                    && entry.id == side.id
-                    && entry.mode == mode_of(side.kind)
-                    && !entry.flags.intersects(hidden))
-        };
-        Ok(changes.iter().map(has).collect())
-    }
-
     /// The id that bytes have as a blob; nothing is written.
     ///
     /// # Errors
@@ -298,13 +171,13 @@ impl Repo {
             let mut path = BString::from(folder);
             path.extend_from_slice(if folder.is_empty() { b".gitattributes" } else { b"/.gitattributes" });
             let place = worktree.path.join(path_of_bytes(&path));
-            let tracked = index.raw.entry(path.as_ref());
+            let tracked = index.id_at(path.as_ref());
             let is_same = match (place.symlink_metadata(), tracked) {
                 (Err(_), None) => true,
-                (Ok(meta), Some(entry)) if meta.is_file() => {
-                    index.has(path.as_ref(), Some(Side { kind: Kind::File, id: entry.id }))
+                (Ok(meta), Some(id)) if meta.is_file() => {
+                    index.has(path.as_ref(), Some(Side { kind: Kind::File, id }))
                         && std::fs::read(&place)
-                            .is_ok_and(|bytes| self.id_of_blob(&bytes).is_ok_and(|id| id == entry.id))
+                            .is_ok_and(|bytes| self.id_of_blob(&bytes).is_ok_and(|found| found == id))
                 }
                 _ => false,
             };

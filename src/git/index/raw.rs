@@ -1,5 +1,6 @@
 //! An index file as it lies there (`gitformat-index(5)`): what does not change of it is copied as bytes.
 
+use super::cached_trees::Node;
 use crate::error::{Context as _, Result};
 use crate::session::{BStr, ByteSlice, ObjectId};
 use gix::index::entry::{Mode, Stat, stat::Time};
@@ -19,14 +20,19 @@ const LENGTH: u16 = 0x0fff;
 const SKIP_WORKTREE: u16 = 0x4000;
 const INTENT_TO_ADD: u16 = 0x2000;
 
-/// Extensions that an index may have or lack: they are not written again where entries change.
-const OPTIONAL: [&[u8]; 4] = [b"TREE", b"REUC", b"EOIE", b"IEOT"];
+/// The extension that says which trees the directories are.
+const TREES: &[u8] = b"TREE";
+
+/// Extensions that an index may have or lack: the others are not written again where entries change.
+const OPTIONAL: [&[u8]; 4] = [TREES, b"REUC", b"EOIE", b"IEOT"];
 
 /// The bytes of an index, and where its entries are.
 pub(super) struct Raw {
     bytes: Vec<u8>,
     hash: gix::hash::Kind,
     rows: Vec<Row>,
+    /// Where the extension is that says which trees the directories are.
+    trees: Option<Range<usize>>,
 }
 
 /// Where an entry begins, and where its path ends.
@@ -81,14 +87,31 @@ impl Raw {
             rows.push(Row { at: offset(at)?, path: offset(path)?, end: offset(end)? });
             at = padded(at, end);
         }
+        let mut trees = None;
         while at < body {
             let (name, size) = (bytes.get(at..at + 4)?, usize::try_from(number(&bytes, at + 4)?).ok()?);
             if !OPTIONAL.contains(&name) {
                 return None;
             }
-            at = at.checked_add(8)?.checked_add(size)?;
+            let begin = at + 8;
+            at = begin.checked_add(size)?;
+            if name == TREES {
+                trees = Some(begin..at);
+            }
         }
-        (at == body).then_some(Raw { bytes, hash, rows })
+        (at == body).then_some(Raw { bytes, hash, rows, trees })
+    }
+
+    /// Which trees the directories are, as far as it says.
+    pub(super) fn trees(&self) -> Option<Node> {
+        Node::parse(&self.bytes[self.trees.clone()?], self.hash)
+    }
+
+    /// The entries of files that have changed at that second or later: path and what it says.
+    pub(super) fn since(&self, second: i64) -> impl Iterator<Item = (&BStr, Entry)> {
+        let is_since =
+            move |row: &&Row| number(&self.bytes, row.at as usize + 8).is_none_or(|at| i64::from(at) >= second);
+        self.rows.iter().filter(is_since).filter_map(|row| Some((self.path(*row), self.entry(self.path(*row))?)))
     }
 
     fn path(&self, row: Row) -> &BStr {
@@ -126,11 +149,15 @@ impl Raw {
         found.filter_map(|path| Some((path, self.entry(path)?.id)))
     }
 
-    /// The bytes of the same index with other entries: by path, each once and sorted, what the entry says then, or none
-    /// where it goes.
+    /// The bytes of the same index with other entries, and with `trees` as those of the directories then: by path, each once
+    /// and sorted, what the entry says then, or none where it goes.
+    ///
+    /// # Errors
+    /// Refused, if it cannot be summed up.
     pub(super) fn changed<'a>(
         &self,
         changes: impl Iterator<Item = (&'a BStr, Option<(Stat, Mode, ObjectId)>)>,
+        trees: Option<&Node>,
     ) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(self.bytes.len() + 4096);
         out.extend_from_slice(&self.bytes[..12]);
@@ -148,6 +175,14 @@ impl Raw {
         }
         self.copy(next..self.rows.len(), &mut out, &mut count);
         out[8..12].copy_from_slice(&count.to_be_bytes());
+        if let Some(trees) = trees {
+            let mut content = Vec::with_capacity(self.trees.as_ref().map_or(0, Range::len) + 256);
+            trees.write(&mut content);
+            let size = u32::try_from(content.len()).or_refuse(|| "The index is too large.")?;
+            out.extend_from_slice(TREES);
+            out.extend_from_slice(&size.to_be_bytes());
+            out.extend_from_slice(&content);
+        }
         // It guards against accidents: the slower hash that finds attacks is not needed, nor what git uses here.
         if self.hash == gix::hash::Kind::Sha1 {
             let sum = Sha1::digest(&out);
@@ -291,7 +326,7 @@ mod tests {
                 let rows = changes.iter().map(|(path, new)| {
                     (path.as_ref(), new.map(|(mode, id)| (stat(u32::try_from(path.len()).expect("short")), mode, id)))
                 });
-                let bytes = raw.changed(rows).expect("can be summed up");
+                let bytes = raw.changed(rows, None).expect("can be summed up");
                 std::fs::write(place.join(".git/index"), bytes).expect("can be written");
                 for (path, new) in changes {
                     match new {
@@ -308,7 +343,7 @@ mod tests {
             }
             let raw = parsed(place, hash).expect("is one");
             let all: Vec<BString> = wanted.keys().cloned().collect();
-            let none = raw.changed(all.iter().map(|path| (path.as_ref(), None))).expect("can be summed up");
+            let none = raw.changed(all.iter().map(|path| (path.as_ref(), None)), None).expect("can be summed up");
             std::fs::write(place.join(".git/index"), none).expect("can be written");
             assert_eq!(listed(place), Listed::new());
         }

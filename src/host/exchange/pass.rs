@@ -6,6 +6,7 @@ use crate::host::copy::Kind;
 use crate::session::{BStr, BString};
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A directory of ours that files are staged in, opened. Names are of files right in it.
 #[derive(Debug)]
@@ -30,12 +31,15 @@ impl Place {
         self.system.stage(name, kind, bytes)
     }
 
-    /// As [`super::touch`].
+    /// As [`super::touch`], and says which time that is: finer than what the system notes when somebody writes, so that
+    /// whatever is written afterwards has another one.
     ///
     /// # Errors
     /// What the system says.
-    pub fn touch(&self, name: &str) -> io::Result<()> {
-        self.system.touch(name)
+    pub fn touch(&self, name: &str) -> io::Result<(i64, u32)> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
+        let at = (i64::try_from(now.as_secs()).map_err(io::Error::other)?, now.subsec_nanos());
+        self.system.touch(name, at).map(|()| at)
     }
 
     /// As [`Stat::of`].

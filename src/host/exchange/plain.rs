@@ -82,7 +82,7 @@ impl Place {
         stage(&self.0.join(name), kind, bytes)
     }
 
-    pub(super) fn touch(&self, name: &str) -> io::Result<()> {
+    pub(super) fn touch(&self, name: &str, _at: (i64, u32)) -> io::Result<()> {
         touch(&self.0.join(name))
     }
 

@@ -100,8 +100,9 @@ impl Place {
         std::fs::File::from(openat(&self.0, name, flags, Mode::from_raw_mode(mode))?).write_all(bytes)
     }
 
-    pub(super) fn touch(&self, name: &str) -> io::Result<()> {
-        Ok(touch_at(self.0.as_fd(), name.as_bytes())?)
+    pub(super) fn touch(&self, name: &str, at: (i64, u32)) -> io::Result<()> {
+        let at = Timespec { tv_sec: at.0, tv_nsec: at.1.into() };
+        Ok(set_mtime(self.0.as_fd(), name.as_bytes(), at)?)
     }
 
     pub(super) fn lstat(&self, name: &str) -> io::Result<Stat> {
@@ -376,10 +377,11 @@ pub(super) fn in_two_steps(staged: At<'_>, parent: BorrowedFd<'_>, name: &[u8]) 
 }
 
 fn touch_at(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-    };
+    set_mtime(directory, name, Timespec { tv_sec: 0, tv_nsec: UTIME_NOW })
+}
+
+fn set_mtime(directory: BorrowedFd<'_>, name: &[u8], last_modification: Timespec) -> Result<(), Errno> {
+    let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification };
     utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
 }
 

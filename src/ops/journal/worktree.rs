@@ -7,6 +7,8 @@
 //! is back: without it recovery touches no file.
 
 mod back;
+mod lock;
+mod settle;
 
 pub(super) use back::recover;
 
@@ -17,6 +19,7 @@ use crate::git::{Repo, Worktree};
 use crate::host::copy::Kind;
 use crate::host::exchange::{self, Place, Root, Stat};
 use crate::session::{BStr, BString};
+use settle::Written;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -31,9 +34,6 @@ pub(super) enum Followed {
     /// Nothing was touched: git must do it.
     LeftToGit,
 }
-
-/// How long somebody's `index.lock` is waited for.
-const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long after the commit point `HEAD` is looked at again: git's own commands wait that long for its lock, and some
 /// go on with the commit they read before.
@@ -59,6 +59,8 @@ pub(super) struct Follow<'a> {
     /// What came out and was found to be the old file, with no writer left: its place in the worktree is gone, so that it
     /// stays so, but for whoever was just opening it. On the way back nothing is settled.
     settled: RefCell<Vec<Option<Stat>>>,
+    /// What the new index was written of.
+    written: RefCell<Option<Written>>,
 }
 
 /// Where an operation has its things.
@@ -80,8 +82,22 @@ impl<'a> Follow<'a> {
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
         let seen = RefCell::new(vec![None; changes.len()]);
         let settled = RefCell::new(vec![None; changes.len()]);
-        let index_seen = RefCell::default();
-        Ok(Follow { repo, worktree, root, changes, branch, operation, route, stage, place, index_seen, seen, settled })
+        let (index_seen, written) = (RefCell::default(), RefCell::default());
+        Ok(Follow {
+            repo,
+            worktree,
+            root,
+            changes,
+            branch,
+            operation,
+            route,
+            stage,
+            place,
+            index_seen,
+            seen,
+            settled,
+            written,
+        })
     }
 
     /// Plans the move and puts the new files ready. None where git must do it; nothing is left then.
@@ -237,27 +253,37 @@ impl<'a> Follow<'a> {
             self.root.remove_empty_parents(change.path.as_ref())?;
         }
         // A build that ran since the files were staged must not look newer than they are.
-        let touch = |name: &str| self.place.touch(name).or_refuse(|| "A staged file cannot be touched.");
+        let mut touched = vec![None; self.changes.len()];
+        let mut touch = |n: usize, name: &str| -> Result<()> {
+            touched[n] = Some(self.place.touch(name).or_refuse(|| "A staged file cannot be touched.")?);
+            Ok(())
+        };
         let mut pass = self.root.pass(&self.place);
         for (n, change) in of(|change| change.old.is_none() && change.new.is_some()) {
             let name = n.to_string();
             pass.make_parents(change.path.as_ref())?;
-            touch(&name)?;
+            touch(n, &name)?;
             pass.put_new(&name, change.path.as_ref())?;
         }
         let mut pass = self.root.pass(&self.place);
         for (n, change) in of(|change| change.old.is_some() && change.new.is_some() && change.old != change.new) {
             let name = n.to_string();
-            touch(&name)?;
+            touch(n, &name)?;
             pass.exchange(&name, change.path.as_ref())?;
             self.require_old(n, change)?;
         }
         let mut pass = self.root.pass(&self.place);
-        let stats = self.changes.iter().map(|change| pass.lstat(change.path.as_ref()));
-        let stats = stats.collect::<exchange::Result<Vec<Option<Stat>>>>()?;
+        let mut stats = vec![None; self.changes.len()];
+        for (n, change) in of(|change| change.new.is_some()) {
+            // Of what was written since it went in, or where times are not kept that exactly, the index knows nothing.
+            let found = pass.lstat(change.path.as_ref())?;
+            stats[n] = found.filter(|stat| touched[n] == Some(stat.mtime));
+        }
         let new = self.stage.join("index.new");
-        index.write_changed(&self.changes, &stats, &new)?;
-        std::fs::hard_link(&new, self.stage.join("index.made")).or_refuse(|| "The new index could not be noted.")
+        self.repo.write_moved(&index, &self.route, &self.changes, &stats, &new)?;
+        std::fs::hard_link(&new, self.stage.join("index.made")).or_refuse(|| "The new index could not be noted.")?;
+        *self.written.borrow_mut() = Written::of(&index, &self.changes, stats);
+        Ok(())
     }
 
     /// What came out must be the old blob, with no writer left on it.
@@ -300,44 +326,10 @@ impl<'a> Follow<'a> {
         if self.is_back_at_old()? {
             return self.go_back().map(|()| false);
         }
+        self.settle();
         self.forget_the_way_back()?;
         self.unlock();
         self.clear().map(|()| true)
-    }
-
-    /// Takes `index.lock`: a link to a file whose content says that it is ours.
-    fn lock(&self) -> Result<()> {
-        let own = self.stage.join("lock");
-        std::fs::write(&own, &self.operation).or_refuse(|| format!("'{}' could not be written.", own.display()))?;
-        let (lock, begin) = (self.lock_path(), Instant::now());
-        loop {
-            match std::fs::hard_link(&own, &lock) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::refused(format!("'{}' could not be made.", lock.display())).because(error));
-                }
-                Err(_) if begin.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10)),
-                Err(_) => {
-                    return Err(Error::contended(format!(
-                        "The index of '{}' is locked.",
-                        self.worktree.path.display()
-                    ))
-                    .met(Hurdle::Busy)
-                    .hint(format!("Run it again; if no git is running, delete '{}'.", lock.display())));
-                }
-            }
-        }
-    }
-
-    /// Gives `index.lock` back, if it is ours.
-    fn unlock(&self) {
-        if std::fs::read(self.lock_path()).is_ok_and(|content| content == self.operation.as_bytes()) {
-            let _ = std::fs::remove_file(self.lock_path());
-        }
-    }
-
-    fn lock_path(&self) -> PathBuf {
-        self.worktree.git_dir.join("index.lock")
     }
 
     fn index(&self) -> PathBuf {
