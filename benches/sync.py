@@ -7,7 +7,7 @@
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the
 second parents of the merges after that. `speed` moves COUNT checked-out topics and prints wall and CPU (user and system of all
 descendants, medians) as ratios to a loop of `git rebase || git rebase --abort`, the files that were touched beside the
-paths that differ, and what a dry run takes. `agreement` compares the new commit ids, or that both conflict, for TOPICS
+paths that differ, what a dry run takes, and what `git status` in each of them takes afterwards. `agreement` compares the new commit ids, or that both conflict, for TOPICS
 branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
 
 `floor` prints the CPU of the least that this takes, for the topics that do not collide: one `git replay` of all, one `git
@@ -102,7 +102,7 @@ def speed(args, count):
         for name, tip in found.items():
             git("worktree", "add", "-q", "-b", name, trees[who][name], tip, cwd=place)
     git("session", "adopt", *found, cwd=places["session"])
-    results = {"loop": [], "sync": [], "dry": []}
+    results = {"loop": [], "sync": [], "dry": [], "look git": [], "look session": []}
     net = sum(len(git("diff", "--name-only", "--no-renames", tip, f"{base}", cwd=args.repo).splitlines())
               for tip in found.values())
     floors = {"git replay": [], "git cat-file": [], "writing": []}
@@ -128,7 +128,15 @@ def speed(args, count):
         else:
             theirs, ours = timed(loop), timed(sync)
         after = mtimes(trees["session"].values())
+
+        def look(who):
+            for tree in trees[who].values():
+                git("status", "--porcelain", cwd=tree)
+
+        looks = {who: timed(lambda who=who: look(who))[:2] for who in places}
         if number:
+            for who, row in looks.items():
+                results[f"look {who}"].append(row)
             results["loop"].append(theirs[:2])
             results["sync"].append(ours[:2])
             results["dry"].append(dry[:2])
@@ -156,6 +164,10 @@ def speed(args, count):
         wall, cpu = median[key]
         print(f"  {label:34} wall {wall * 1000:9.1f} ms  cpu {cpu * 1000:9.1f} ms   "
               f"wall {wall / median['loop'][0]:5.2f}  cpu {cpu / median['loop'][1]:5.2f}")
+    for key, label in (("look git", "then git status in each: after git"), ("look session", "after git session sync")):
+        wall, cpu = median[key]
+        print(f"  {label:34} wall {wall * 1000:9.1f} ms  cpu {cpu * 1000:9.1f} ms   "
+              f"wall {wall / median['look git'][0]:5.2f}  cpu {cpu / median['look git'][1]:5.2f}")
     if "floor" in args.what:
         parts = {key: statistics.median(values) for key, values in floors.items()}
         least = sum(parts.values())
