@@ -51,7 +51,13 @@ pub(super) fn prepare(repo: &Repo, git_dir: Option<&Path>, edits: &[Edit], messa
     }
     let mut committer_line = Vec::new();
     if let Some(committer) = committer.filter(|_| !is_disabled) {
-        committer.trim().write_to(&mut committer_line).or_refuse(|| "The reflog could not be written.")?;
+        let unwritable = || "The reflog could not be written.";
+        let mut committer = committer.trim().to_owned().or_refuse(unwritable)?;
+        // What gix says is when it was first asked: tests may have run for an hour since.
+        if std::env::var_os("GIT_COMMITTER_DATE").is_none() {
+            committer.time = gix::date::Time::now_local_or_utc();
+        }
+        committer.write_to(&mut committer_line).or_refuse(unwritable)?;
     }
     let line = (!is_disabled).then(|| (committer_line, message.replace('\n', " ")));
     let mut sorted: Vec<&Edit> = edits.iter().collect();

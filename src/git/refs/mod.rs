@@ -164,9 +164,10 @@ impl Prepared {
     }
 }
 
-/// Whether a ref of ours has a history.
+/// Whether a ref has a history: all have but some of ours.
 fn is_logged(name: &str) -> bool {
-    !["@live/", "@ports/", "@pending/"].iter().any(|quiet| name.contains(quiet))
+    !name.starts_with(crate::session::name::NAMESPACE)
+        || !["@live/", "@ports/", "@pending/"].iter().any(|quiet| name.contains(quiet))
 }
 
 impl Repo {
