@@ -1,7 +1,8 @@
 //! Questions about history: who is ahead of whom, what is whose own.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::git::Repo;
+use crate::host::process::{Command, Output};
 use crate::session::ObjectId;
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,12 +15,24 @@ pub struct AheadBehind {
     pub behind: u64,
 }
 
+/// What `git rev-list --left-right --count` says; none where it does not know a name.
+fn counted(output: &Output) -> Option<AheadBehind> {
+    let text = output.text();
+    let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
+    let (behind, ahead) = (numbers.next()?, numbers.next()?);
+    output.is_success().then_some(AheadBehind { ahead, behind })
+}
+
 impl Repo {
     /// Ahead and behind for many branches in one pass for each base tip.
     ///
     /// # Errors
     /// Refused, if git cannot be run. A branch that git does not know is left out.
     pub fn ahead_behind(&self, branches: &[(String, ObjectId)]) -> Result<HashMap<String, AheadBehind>> {
+        // Without a commit graph git reads all of history for that, however little lies between.
+        if self.commit_graph().is_none() {
+            return self.ahead_behind_each(branches);
+        }
         let mut by_base: BTreeMap<ObjectId, Vec<&str>> = BTreeMap::new();
         for (branch, base) in branches {
             by_base.entry(*base).or_default().push(branch);
@@ -34,13 +47,8 @@ impl Repo {
                 .input(names.join("\n") + "\n")
                 .run()?;
             if !output.is_success() {
-                // git before 2.41 has neither: count one by one.
-                for name in names {
-                    if let Some(pair) = self.ahead_behind_of(name, base)? {
-                        counted.insert(name.to_owned(), pair);
-                    }
-                }
-                continue;
+                // git before 2.41 has neither.
+                return self.ahead_behind_each(branches);
             }
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 let Some((name, pair)) = line.split_once('\0') else { continue };
@@ -53,19 +61,38 @@ impl Repo {
         Ok(counted)
     }
 
+    /// The same, one branch after the other, several at a time.
+    fn ahead_behind_each(&self, branches: &[(String, ObjectId)]) -> Result<HashMap<String, AheadBehind>> {
+        let asked: Vec<_> = branches.iter().map(|(name, base)| (name, self.count_between(name, *base))).collect();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = asked.len().div_ceil(threads).max(1);
+        let count = |share: &[(&String, Command)]| -> Result<Vec<(String, AheadBehind)>> {
+            let one = |(name, command): &(&String, Command)| {
+                let found = counted(&command.run()?).map(|pair| ((*name).clone(), pair));
+                Ok(found)
+            };
+            share.iter().filter_map(|asked| one(asked).transpose()).collect()
+        };
+        std::thread::scope(|scope| {
+            let running: Vec<_> = asked.chunks(share).map(|share| scope.spawn(move || count(share))).collect();
+            let mut all = HashMap::with_capacity(branches.len());
+            for thread in running {
+                all.extend(thread.join().unwrap_or_else(|_| Err(Error::bug("A worker died.")))?);
+            }
+            Ok(all)
+        })
+    }
+
+    fn count_between(&self, tip: &str, base: ObjectId) -> Command {
+        self.git().args(["rev-list", "--left-right", "--count", &format!("{base}...{tip}"), "--"])
+    }
+
     /// Ahead and behind of one revision; none if git does not know it.
     ///
     /// # Errors
     /// Refused, if git cannot be run.
     pub fn ahead_behind_of(&self, tip: &str, base: ObjectId) -> Result<Option<AheadBehind>> {
-        let range = format!("{base}...{tip}");
-        let output = self.git().args(["rev-list", "--left-right", "--count", &range, "--"]).run()?;
-        let text = output.text();
-        let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
-        Ok(match (numbers.next(), numbers.next()) {
-            (Some(behind), Some(ahead)) if output.is_success() => Some(AheadBehind { ahead, behind }),
-            _ => None,
-        })
+        Ok(counted(&self.count_between(tip, base).run()?))
     }
 
     /// The merge base that `git merge-base` names first; none of unrelated histories.

@@ -459,3 +459,28 @@ fn what_is_read_is_not_locked_or_refreshed() {
 fn outside_of_a_repository_it_is_refused() {
     Sandbox::bare_of_repositories().git("session list").code(1);
 }
+
+#[test]
+fn ahead_and_behind_are_the_same_with_a_commit_graph_and_without() {
+    let r = Sandbox::new();
+    r.file("a.txt", "1\n").commit("base");
+    for (name, own) in [("one", 1), ("three", 3), ("none", 0)] {
+        r.git(&format!("session create {name}")).ok();
+        let s = r.session(name);
+        for n in 0..own {
+            s.file(format!("{name}-{n}.txt"), "x\n").commit(&format!("{name} {n}"));
+        }
+        r.file(format!("after-{name}.txt"), "x\n").commit("the base moves");
+    }
+    r.git("branch side main~2").ok();
+    r.git("merge --quiet --no-edit one").ok();
+    let without = r.git("session list --json").ok().text();
+    let listed: Value = serde_json::from_str(&without).expect("is JSON");
+    for row in listed["sessions"].as_array().expect("rows") {
+        let name = row["name"].as_str().expect("a name");
+        let git = r.git(&format!("rev-list --left-right --count main...{name}")).ok().text();
+        assert_eq!(format!("{}\t{}", row["behind"], row["ahead"]), git.trim(), "{name}");
+    }
+    r.git("commit-graph write --reachable").ok();
+    assert_eq!(r.git("session list --json").ok().text(), without);
+}
