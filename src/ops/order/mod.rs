@@ -8,6 +8,8 @@ mod cars;
 mod choose;
 mod explain;
 mod helped;
+mod learn;
+mod model;
 mod readiness;
 mod sequence;
 
