@@ -37,8 +37,9 @@ pub(super) fn merged<K: Ord + Clone>(
         match (*before, now, *after) {
             (before, now, after) if now == before => drop(becomes.insert(path.clone(), after)),
             (Some(_), None, None) => {
+                // Moved by one and dropped by the other one, or moved to two places.
                 let (one, two) = (moved_to(ours, path, texts)?, moved_to(theirs, path, texts)?);
-                if one.zip(two).is_some_and(|(one, two)| one.0 != two.0) {
+                if one.map(|to| to.0) != two.map(|to| to.0) {
                     return Ok(None);
                 }
             }
@@ -129,4 +130,53 @@ pub(super) fn are_alike(a: &[u8], b: &[u8]) -> bool {
         }
     }
     2 * common >= longer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts are numbers: those of one ten are alike, and changes of one text collide.
+    struct Numbers;
+
+    impl Texts for Numbers {
+        fn merged(&mut self, _: [ObjectId; 3]) -> Result<Option<ObjectId>> {
+            Ok(None)
+        }
+
+        fn are_alike(&mut self, a: ObjectId, b: ObjectId) -> Result<bool> {
+            Ok(a.as_bytes()[0] / 10 == b.as_bytes()[0] / 10)
+        }
+    }
+
+    fn file(number: u8) -> File {
+        (number > 0).then(|| (0o100_644, ObjectId::from_bytes_or_panic(&[number; 20])))
+    }
+
+    fn changes(of: &[(&'static str, u8, u8)]) -> Changes<&'static str> {
+        of.iter().map(|(path, before, after)| (*path, (file(*before), file(*after)))).collect()
+    }
+
+    fn of(ours: &[(&'static str, u8, u8)], theirs: &[(&'static str, u8, u8)]) -> Option<Vec<(&'static str, File)>> {
+        merged(&changes(ours), &changes(theirs), &mut Numbers).expect("no error")
+    }
+
+    #[test]
+    fn files_are_changed_added_and_dropped_by_one_side() {
+        let both = of(&[("a", 10, 11)], &[("b", 20, 21), ("c", 0, 30), ("d", 40, 0)]);
+        assert_eq!(both, Some(vec![("b", file(21)), ("c", file(30)), ("d", None)]));
+        assert_eq!(of(&[("a", 10, 11)], &[("a", 10, 11)]), Some(Vec::new()));
+        assert_eq!(of(&[("a", 10, 11)], &[("a", 10, 12)]), None);
+        assert_eq!(of(&[("a", 10, 0)], &[("a", 10, 12)]), None);
+        assert_eq!(of(&[("a", 0, 11)], &[("a", 0, 12)]), None);
+    }
+
+    #[test]
+    fn what_was_moved_is_found_again() {
+        assert_eq!(of(&[("a", 10, 0), ("b", 0, 10)], &[("a", 10, 12)]), Some(vec![("b", file(12))]));
+        assert_eq!(of(&[("a", 10, 12)], &[("a", 10, 0), ("b", 0, 10)]), Some(vec![("a", None), ("b", file(12))]));
+        assert_eq!(of(&[("a", 10, 0), ("b", 0, 20)], &[("a", 10, 12)]), None, "that is another one");
+        assert_eq!(of(&[("a", 10, 0), ("b", 0, 10)], &[("a", 10, 0), ("c", 0, 10)]), None, "to two places");
+        assert_eq!(of(&[("a", 10, 0), ("b", 0, 10)], &[("a", 10, 0)]), None, "one has dropped it");
+    }
 }

@@ -10,17 +10,17 @@ use crate::error::Result;
 use crate::git::merge::Joined;
 use std::collections::BTreeSet;
 
-/// How many merges are guessed for it.
-const MERGES: usize = 20_000;
+/// How many merges are guessed for it, for each of those among whom it looks.
+const MERGES: usize = 400;
 
 /// How many sequences are tried at a time.
 const AT_ONCE: usize = 16;
 
 /// After so many tries at a time without one more it is given up.
-const IN_VAIN: usize = 24;
+const IN_VAIN: usize = 40;
 
 /// How often what was guessed may turn out to be wrong.
-const TRUSTED: usize = 4;
+const TRUSTED: usize = 8;
 
 /// Numbers that are the same every time.
 struct Dice(u64);
@@ -39,8 +39,13 @@ impl Dice {
         }
     }
 
-    /// Some of those that are left out, then those that are in, then the others.
+    /// Some of those that are left out, then those that are in, then the others; now and then any order.
     fn other_order(&mut self, at: &[usize], left: &[usize]) -> Vec<usize> {
+        if self.below(3) == 0 {
+            let mut all = [at, left].concat();
+            self.shuffle(&mut all);
+            return all;
+        }
         let mut first = left.to_vec();
         self.shuffle(&mut first);
         first.truncate(1 + self.below(3));
@@ -65,16 +70,17 @@ impl Yard<'_> {
         }
         let mut most = self.filled(&with_rest(best, &all))?;
         let near = self.near(able, &most);
-        let model = self.model(&near)?;
+        let mut model = self.model(&near)?;
         for _ in 0..TRUSTED {
             let (begun, others): (Vec<usize>, Vec<usize>) = most.iter().partition(|n| near.contains(n));
-            let found = self.search(&model, &near, begun)?;
+            let found = self.search(&mut model, &near, begun)?;
             let order: Vec<usize> = others.into_iter().chain(found).collect();
             if order.len() <= most.len() {
                 break;
             }
             let more = self.filled(&with_rest(&order, &all))?;
             let is_as_guessed = more.len() >= order.len();
+            model.correct(&order, &more);
             if more.len() > most.len() {
                 most = more;
             }
@@ -131,15 +137,15 @@ impl Yard<'_> {
     }
 
     /// A longer sequence of some, if there is one to be found: those that are left out, some of them, are put before.
-    fn search(&mut self, model: &Model, all: &BTreeSet<usize>, begun: Vec<usize>) -> Result<Vec<usize>> {
+    fn search(&mut self, model: &mut Model, all: &BTreeSet<usize>, begun: Vec<usize>) -> Result<Vec<usize>> {
         let (mut best, mut at) = (begun.clone(), begun);
-        let (mut dice, mut in_vain, mut merges) = (Dice(0x9e37_79b9_7f4a_7c15), 0, 0);
-        while in_vain < IN_VAIN && best.len() < all.len() && merges < MERGES {
+        let (mut dice, mut in_vain) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
+        while in_vain < IN_VAIN && best.len() < all.len() && model.guessed() < MERGES * all.len() {
             let left: Vec<usize> = all.iter().copied().filter(|n| !at.contains(n)).collect();
             let mut next: Vec<usize> = Vec::new();
             for _ in 0..AT_ONCE {
                 let order = dice.other_order(&at, &left);
-                let found = self.guess_filled(model, &order, &mut merges)?;
+                let found = self.guess_filled(model, &order)?;
                 if found.len() > next.len() {
                     next = found;
                 }

@@ -5,7 +5,8 @@ use super::sequence::Yard;
 use crate::error::Result;
 use crate::git::merge::{Changes, File};
 use crate::session::{BString, ObjectId};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 /// Files by number.
 #[derive(Debug, Default)]
@@ -14,6 +15,13 @@ pub(super) struct Model {
     /// What the trunk has.
     start: Vec<File>,
     cars: HashMap<usize, Change>,
+    /// Where sequences have come to: what is not as in the trunk. The first one is the trunk.
+    states: Vec<Rc<Changes<usize>>>,
+    known_states: HashMap<Rc<Changes<usize>>, usize>,
+    /// Where one leads from a state to, as far as that was guessed.
+    steps: HashMap<(usize, usize), Option<usize>>,
+    /// Where one stops by git, whatever is guessed.
+    stops: HashSet<(usize, usize)>,
 }
 
 /// What one brings.
@@ -28,6 +36,7 @@ impl Yard<'_> {
     /// The model of some.
     pub(super) fn model(&mut self, some: &BTreeSet<usize>) -> Result<Model> {
         let mut model = Model::default();
+        model.state(Changes::new());
         for n in some {
             let Some((before, after)) = self.change_of(*n)? else { continue };
             let footprint = self.trains.repo().footprint(before, after)?;
@@ -60,34 +69,23 @@ impl Yard<'_> {
     }
 
     /// Of an order those that go in by the model, what stops left out; who waits for others goes in once they have.
-    pub(super) fn guess_filled(&mut self, model: &Model, order: &[usize], merges: &mut usize) -> Result<Vec<usize>> {
-        let mut files: Changes<usize> = Changes::new();
+    pub(super) fn guess_filled(&mut self, model: &mut Model, order: &[usize]) -> Result<Vec<usize>> {
+        let mut state = 0;
         let (mut waiting, mut went_in): (Vec<usize>, Vec<usize>) = (order.to_vec(), Vec::new());
         loop {
             let before = went_in.len();
             for n in &waiting {
-                let Some(change) = model.cars.get(n) else { continue };
                 if !self.cars[*n].needs.iter().all(|need| went_in.contains(need)) {
                     continue;
                 }
-                *merges += 1;
-                let becomes = if change.behind.is_empty() {
-                    self.trains.guess(&files, &change.files)?
-                } else {
-                    let mut ours = change.behind.clone();
-                    ours.extend(files.iter().map(|(number, file)| (*number, *file)));
-                    self.trains.guess(&ours, &change.files)?
+                let next = match model.steps.get(&(state, *n)) {
+                    Some(known) => *known,
+                    None => self.guess_step(model, state, *n)?,
                 };
-                let Some(becomes) = becomes else { continue };
-                for (number, now) in becomes {
-                    let start = model.start[number];
-                    if now == start {
-                        files.remove(&number);
-                    } else {
-                        files.insert(number, (start, now));
-                    }
+                if let Some(next) = next {
+                    state = next;
+                    went_in.push(*n);
                 }
-                went_in.push(*n);
             }
             if went_in.len() == before {
                 return Ok(went_in);
@@ -95,9 +93,70 @@ impl Yard<'_> {
             waiting.retain(|n| !went_in.contains(n));
         }
     }
+
+    fn guess_step(&mut self, model: &mut Model, state: usize, n: usize) -> Result<Option<usize>> {
+        let files = Rc::clone(&model.states[state]);
+        let becomes = match model.cars.get(&n) {
+            Some(change) if change.behind.is_empty() => self.trains.guess(&files, &change.files)?,
+            Some(change) => {
+                let mut ours = change.behind.clone();
+                ours.extend(files.iter().map(|(number, file)| (*number, *file)));
+                self.trains.guess(&ours, &change.files)?
+            }
+            None => None,
+        };
+        let next = becomes.map(|becomes| {
+            let mut files = Changes::clone(&files);
+            for (number, now) in becomes {
+                let start = model.start[number];
+                if now == start {
+                    files.remove(&number);
+                } else {
+                    files.insert(number, (start, now));
+                }
+            }
+            model.state(files)
+        });
+        model.steps.insert((state, n), next);
+        Ok(next)
+    }
 }
 
 impl Model {
+    /// How much was guessed.
+    pub(super) fn guessed(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Learns from git which of a sequence it has taken: what git has said meanwhile makes other guesses, and where the
+    /// two part a merge stops.
+    pub(super) fn correct(&mut self, order: &[usize], taken: &[usize]) {
+        let mut state = 0;
+        for (at, n) in order.iter().enumerate() {
+            if taken.get(at) != Some(n) {
+                self.stops.insert((state, *n));
+                break;
+            }
+            match self.steps.get(&(state, *n)) {
+                Some(Some(next)) => state = *next,
+                // The others have no files in common with those here.
+                _ if !self.cars.contains_key(n) => {}
+                _ => break,
+            }
+        }
+        self.steps = self.stops.iter().map(|stop| (*stop, None)).collect();
+    }
+
+    fn state(&mut self, files: Changes<usize>) -> usize {
+        if let Some(known) = self.known_states.get(&files) {
+            return *known;
+        }
+        let files = Rc::new(files);
+        self.states.push(Rc::clone(&files));
+        self.known_states.insert(files, self.states.len() - 1);
+        self.states.len() - 1
+    }
+
     fn number(&mut self, path: &BString, start: File) -> usize {
         if let Some(known) = self.numbers.get(path) {
             return *known;

@@ -126,9 +126,12 @@ impl<'a> Yard<'a> {
         self.add_helped(&able, &mut best)?;
         let mut standing = self.start.clone();
         for n in &best {
+            // What came in with another one is not counted again.
+            self.result.sizes.insert(*n, (0, 0));
             if let Some(tip) = self.cars[*n].tip
-                && let Joined::Merged(next) = self.trains.join(&standing, tip)?
+                && let Joined::Merged(next) = self.join(&standing, tip)?
             {
+                self.measure(*n, tip, &standing, &next)?;
                 standing = next;
             }
             self.result.trees.push(standing.tree);
