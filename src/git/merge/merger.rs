@@ -68,7 +68,13 @@ impl Merger {
             .objects
             .set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(bytes / 2)));
         repo.inner.objects.enable_object_memory();
-        Ok(Merger { repo, oracles: HashMap::new(), known: HashMap::new(), answers: None, foresight: Foresight::default() })
+        Ok(Merger {
+            repo,
+            oracles: HashMap::new(),
+            known: HashMap::new(),
+            answers: None,
+            foresight: Foresight::default(),
+        })
     }
 
     /// From now on keeps all answers: for who asks the same again and again.
@@ -269,7 +275,23 @@ impl Merger {
 
     /// What was answered before, where answers are kept.
     pub(super) fn answer_to(&self, question: Question) -> Option<Verdict> {
-        self.answers.as_ref().and_then(|answers| answers.merged.get(&question)).cloned()
+        let answers = self.answers.as_ref()?;
+        let merged = || answers.merged.get(&question).cloned();
+        // Where it stops there is nothing more to be known than what was judged.
+        merged().or_else(|| answers.judged.get(&question)?.clone().map(Verdict::Conflict))
+    }
+
+    /// The merges of which is known, where answers are kept, that they stop, and at what.
+    pub fn stops(&self) -> Vec<(Question, Vec<Stages>)> {
+        let Some(answers) = &self.answers else { return Vec::new() };
+        let judged = answers.judged.iter().filter_map(|(question, stages)| Some((*question, stages.clone()?)));
+        judged.collect()
+    }
+
+    /// Takes over what another one knows of merges that stop. From now on all answers are kept.
+    pub fn learn(&mut self, stops: Vec<(Question, Vec<Stages>)>) {
+        let answers = self.answers.get_or_insert_default();
+        answers.judged.extend(stops.into_iter().map(|(question, stages)| (question, Some(stages))));
     }
 
     pub(super) fn keep_answer(&mut self, question: Question, verdict: Verdict) {

@@ -64,17 +64,13 @@ impl std::fmt::Debug for Trains<'_> {
 impl<'a> Trains<'a> {
     /// From the commit `trunk` on.
     pub fn from(engine: &'a mut Merger, trunk: ObjectId) -> Trains<'a> {
+        engine.remember();
         Trains { engine, trunk, is_squashing: false, beyond: HashMap::new(), known: HashMap::new() }
     }
 
     /// The handle that knows what was made in memory.
     pub fn repo(&self) -> &Repo {
         self.engine.repo()
-    }
-
-    /// From now on keeps what was asked of trees: other sequences come to the same ones.
-    pub fn remember(&mut self) {
-        self.engine.remember();
     }
 
     /// Each goes in as one commit of its own, of which git does not know where it came from.

@@ -17,7 +17,7 @@ const MERGES: usize = 400;
 const AT_ONCE: usize = 16;
 
 /// After so many tries at a time without one more it is given up.
-const IN_VAIN: usize = 40;
+const IN_VAIN: usize = 24;
 
 /// How often what was guessed may turn out to be wrong.
 const TRUSTED: usize = 8;
