@@ -152,15 +152,13 @@ class Objects:
 class Simulation:
     """How many go in, for thousands of orders at once: each different merge is asked of git once.
 
-    Of a merge only those files are looked at that the branch touches, and where somebody moves files those of whoever is
-    near; two merges are the same if these files are. What comes of it is put back among the others.
+    Of a merge only those files are looked at that the branch touches, each by itself; where somebody moves files, those of
+    whoever is near, all together. Two merges are the same if these files are. What comes of it is put back among the
+    others.
     """
 
-    # So many orders at once: what git makes of them takes room.
-    AT_ONCE = 2500
-
     def __init__(self, place, base, found, scratch):
-        self.place, self.scratch, self.merges, self.near = place, scratch, 0, {}
+        self.place, self.scratch, self.near, self.known, self.apart = place, scratch, {}, {}, set()
         touches = {name: touched(place, base, tip) for name, tip in found.items()}
         for name, (fork, paths, above, moves) in touches.items():
             near = set(paths)
@@ -171,6 +169,8 @@ class Simulation:
             for old, new in zip(fields[1::3], fields[2::3]):
                 near |= {old, new} if old in near else set()
             self.near[name] = sorted(path.encode() for path in near)
+            if not moves and near == paths:
+                self.apart.add(name)
         self.start = self.files(base, set().union(*self.near.values()))
         # What the branch and where it forked have of the files that are looked at.
         self.sides = {name: [self.files(commit, self.near[name]) for commit in (touches[name][0], tip)]
@@ -182,33 +182,53 @@ class Simulation:
         rows, wanted = (row.split(b"\t", 1) for row in out.split(b"\0") if row), set(paths)
         return {path: (what.split()[0], bytes.fromhex(what.split()[2].decode())) for what, path in rows if path in wanted}
 
+    @property
+    def merges(self):
+        return len(self.known)
+
+    def questions(self, name, files):
+        """What is to be merged when a branch goes in: files of path, base, ours and theirs, one or several at a time."""
+        base, tip = self.sides[name]
+        rows = [(path, base.get(path), files.get(path), tip.get(path)) for path in self.near[name]]
+        return [(row,) for row in rows] if name in self.apart else [tuple(rows)]
+
+    def answer(self, question):
+        """What becomes of the files; none where it stops."""
+        if all(ours == base for _, base, ours, _ in question):
+            return {path: theirs for path, _, _, theirs in question}
+        if all(theirs in (base, ours) for _, base, ours, theirs in question):
+            return {path: ours for path, _, ours, _ in question}
+        return self.known[question]
+
     def of(self, orders):
         """The number of those that go in, for each order."""
-        return [size for at in range(0, len(orders), self.AT_ONCE) for size in self.some(orders[at:at + self.AT_ONCE])]
-
-    def some(self, orders):
         objects = Objects(self.place, self.scratch)
-        sides = {name: [objects.write(files).hex() for files in both] for name, both in self.sides.items()}
-        known, states, sizes = {}, [dict(self.start) for _ in orders], [0] * len(orders)
+        states, sizes = [dict(self.start) for _ in orders], [0] * len(orders)
         for step in range(len(self.near)):
-            keys = [(order[step], tuple(files.get(path) for path in self.near[order[step]]))
-                    for order, files in zip(orders, states)]
-            new = list(dict.fromkeys(key for key in keys if key not in known))
-            lines = []
-            for name, before in new:
-                ours = objects.write({path: what for path, what in zip(self.near[name], before) if what})
-                lines.append(f"{sides[name][0]} -- {ours.hex()} {sides[name][1]}")
-            for key, (tree, paths) in zip(new, merge_tree(self.place, lines, self.scratch, keeps=True)):
-                known[key] = objects.read(bytes.fromhex(tree)) if paths is None else None
-            for at, key in enumerate(keys):
-                if known[key] is not None:
-                    for path in self.near[key[0]]:
-                        states[at].pop(path, None)
-                    states[at].update(known[key])
+            asked = [self.questions(order[step], files) for order, files in zip(orders, states)]
+            self.ask(objects, dict.fromkeys(question for questions in asked for question in questions))
+            for at, questions in enumerate(asked):
+                answers = [self.answer(question) for question in questions]
+                if None not in answers:
+                    states[at].update(pair for answer in answers for pair in answer.items())
                     sizes[at] += 1
         objects.close()
-        self.merges += len(known)
         return sizes
+
+    def ask(self, objects, questions):
+        new = []
+        for question in questions:
+            try:
+                self.answer(question)
+            except KeyError:
+                new.append(question)
+        side = lambda question, at: objects.write({row[0]: row[at] for row in question if row[at]}).hex()
+        lines = [f"{side(question, 1)} -- {side(question, 2)} {side(question, 3)}" for question in new]
+        for question, (tree, paths) in zip(new, merge_tree(self.place, lines, self.scratch, keeps=True)):
+            made = objects.read(bytes.fromhex(tree)) if paths is None else {}
+            # What is there no more is none.
+            becomes = dict.fromkeys((row[0] for row in question), None) | made
+            self.known[question] = becomes if paths is None else None
 
 
 def apart(place, base, found):

@@ -137,7 +137,9 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
                     }
                 }
             }
-            let done = integrate::execute(ctx, &writer, &snapshot, plan, &Interrupt::watch(), &render::narrate)?;
+            // Without tests nothing has to be ended first: a signal ends it at once, whatever a hook does meanwhile.
+            let interrupt = if plan.options.test.is_some() { Interrupt::watch() } else { Interrupt::default() };
+            let done = integrate::execute(ctx, &writer, &snapshot, plan, &interrupt, &render::narrate)?;
             stage.wrote();
             done
         }
@@ -162,9 +164,11 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
 }
 
 fn is_squash(ctx: &crate::ops::Context, strategy: Option<&str>) -> Result<bool> {
-    let setting = || ctx.repo.setting("session.strategy").filter(|text| text == "squash");
-    let text = strategy.map(str::to_owned).or_else(setting);
-    Ok(text.as_deref().and_then(Strategy::parse) == Some(Strategy::Squash))
+    let strategy = match strategy {
+        Some(text) => Strategy::parse(text),
+        None => Some(ctx.strategy()?),
+    };
+    Ok(strategy == Some(Strategy::Squash))
 }
 
 /// A session that was named and did not go in is a refusal; so is one that broke the tests.

@@ -28,6 +28,7 @@ mod follow;
 mod format;
 mod generated;
 mod integrate;
+mod integrate_around;
 mod killed;
 mod list;
 mod log;

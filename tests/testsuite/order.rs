@@ -382,3 +382,15 @@ fn plain_branches_are_ordered_where_there_is_no_session() {
         .stdout_contains("f/three");
     r.git("session order --format matrix").code(2).stderr_contains("`dot`");
 }
+
+#[test]
+fn what_came_in_with_another_one_is_not_counted_again() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    session(&r, "one", "").file("one.txt", "1\n").commit("one").file("more.txt", "1\n").commit("one more");
+    session(&r, "two", "").git("merge -q --no-edit one").ok();
+    r.session("two").file("two.txt", "2\n").commit("two");
+    let answer = look(&r, "--all");
+    assert_eq!(names(&answer), ["one", "two"]);
+    let size = |at: usize| (answer["order"][at]["commits"].as_u64(), answer["order"][at]["files"].as_u64());
+    assert_eq!((size(0), size(1)), ((Some(2), Some(2)), (Some(1), Some(1))));
+}

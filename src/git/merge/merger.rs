@@ -1,6 +1,7 @@
 //! Merges of trees, one or many at a time, for one thread.
 
 use super::Scratch;
+use super::foresee::{Contents, Foresight};
 use super::oracle::{Oracle, Stages, Verdict, tell};
 use super::pick::{Picked, Shared};
 use crate::error::{Context, Error, Result};
@@ -19,9 +20,10 @@ pub struct Merger {
     /// By the commit whose attributes hold.
     oracles: HashMap<ObjectId, Oracle>,
     /// What git made of files before: the same file is asked about again by a merge and by the picks of a rebase.
-    known: HashMap<(ObjectId, Shared), ObjectId>,
+    pub(super) known: Contents,
     /// All answers, where they are kept.
     answers: Option<Answers>,
+    pub(super) foresight: Foresight,
 }
 
 /// What was asked before. Answers depend on ids alone, and on settings.
@@ -66,7 +68,13 @@ impl Merger {
             .objects
             .set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(bytes / 2)));
         repo.inner.objects.enable_object_memory();
-        Ok(Merger { repo, oracles: HashMap::new(), known: HashMap::new(), answers: None })
+        Ok(Merger {
+            repo,
+            oracles: HashMap::new(),
+            known: HashMap::new(),
+            answers: None,
+            foresight: Foresight::default(),
+        })
     }
 
     /// From now on keeps all answers: for who asks the same again and again.
@@ -82,6 +90,7 @@ impl Merger {
     /// Hands over the new objects, and forgets them.
     pub fn take_objects(&mut self) -> Objects {
         self.known.clear();
+        self.foresight = Foresight::default();
         self.answers = self.answers.take().map(|_| Answers::default());
         let memory = self.repo.inner.objects.reset_object_memory().unwrap_or_default();
         // git's directory has what it has been told; it may be asked about other objects next.
@@ -131,13 +140,13 @@ impl Merger {
         let mut shared: Vec<Option<Vec<Shared>>> = Vec::with_capacity(questions.len());
         let mut asked: Vec<(usize, Question)> = Vec::new();
         for (at, question) in questions.iter().enumerate() {
-            if let Some(known) = self.answers.as_ref().and_then(|answers| answers.merged.get(question)) {
-                answers.push(Some(Ok(known.clone())));
+            if let Some(known) = self.answer_to(*question) {
+                answers.push(Some(Ok(known)));
                 shared.push(None);
                 continue;
             }
             let (answer, files) = match self.first_look(*question) {
-                Ok(First::Settled(tree)) => (Some(Ok(Verdict::Clean(tree))), None),
+                Ok(First::Settled(verdict)) => (Some(Ok(verdict)), None),
                 Ok(First::Ask(question, files)) => {
                     asked.push((at, question));
                     (None, files)
@@ -149,7 +158,7 @@ impl Merger {
         }
         for (at, verdict) in self.ask_all(&asked, true) {
             answers[at] = Some(match (verdict, &shared[at]) {
-                (Ok(Verdict::Clean(tree)), Some(files)) => self.with_contents(questions[at], files, tree),
+                (Ok(verdict), Some(files)) => self.with_contents(questions[at], files, verdict),
                 (verdict, _) => verdict,
             });
         }
@@ -172,7 +181,7 @@ impl Merger {
                 continue;
             }
             answers.push(match self.first_look(*question) {
-                Ok(First::Settled(_)) => Some(Ok(None)),
+                Ok(First::Settled(verdict)) => Some(Ok(collisions_of(verdict))),
                 Ok(First::Ask(question, _)) => {
                     asked.push((at, question));
                     None
@@ -181,10 +190,7 @@ impl Merger {
             });
         }
         for (at, verdict) in self.ask_all(&asked, false) {
-            answers[at] = Some(verdict.map(|verdict| match verdict {
-                Verdict::Clean(_) => None,
-                Verdict::Conflict(files) => Some(files),
-            }));
+            answers[at] = Some(verdict.map(collisions_of));
         }
         let answers = all_of(answers);
         if let Some(kept) = &mut self.answers {
@@ -201,8 +207,8 @@ impl Merger {
     /// Refused, if something cannot be read.
     pub fn without_git(&self, question: Question) -> Result<Option<ObjectId>> {
         Ok(match self.first_look(question)? {
-            First::Settled(tree) => Some(tree),
-            First::Ask(..) => None,
+            First::Settled(Verdict::Clean(tree)) => Some(tree),
+            _ => None,
         })
     }
 
@@ -211,41 +217,97 @@ impl Merger {
         let Question { base: Some(base), ours, theirs, .. } = question else { return Ok(First::Ask(question, None)) };
         let nothing = HashMap::new();
         let shared = match self.repo.pick_tree(base, ours, theirs, &nothing)? {
-            Picked::Tree(tree) => return Ok(First::Settled(tree)),
+            Picked::Tree(tree) => return Ok(First::Settled(Verdict::Clean(tree))),
             Picked::Unclear => return Ok(First::Ask(question, None)),
             Picked::Contents(shared) => shared,
         };
         let known = |file: &Shared| self.known.get(&(question.attributes, file.clone())).copied();
-        let merged: HashMap<BString, ObjectId> =
-            shared.iter().filter_map(|file| Some((file.path.clone(), known(file)?))).collect();
-        if merged.len() == shared.len()
-            && let Picked::Tree(tree) = self.repo.pick_tree(base, ours, theirs, &merged)?
-        {
-            return Ok(First::Settled(tree));
+        let contents: Option<Vec<Option<ObjectId>>> = shared.iter().map(known).collect();
+        if let Some(contents) = contents {
+            let collides = |(file, content): (&Shared, &Option<ObjectId>)| content.is_none().then(|| file.collision());
+            let mut stages: Vec<Stages> = shared.iter().zip(&contents).filter_map(collides).collect();
+            stages.sort_by(|a, b| a.path.cmp(&b.path));
+            if !stages.is_empty() {
+                return Ok(First::Settled(Verdict::Conflict(stages)));
+            }
+            let merged = shared.iter().zip(contents).filter_map(|(file, id)| Some((file.path.clone(), id?))).collect();
+            if let Picked::Tree(tree) = self.repo.pick_tree(base, ours, theirs, &merged)? {
+                return Ok(First::Settled(Verdict::Clean(tree)));
+            }
         }
-        // Trees of these files alone are merged in a fraction of the time, and come to the same.
-        let only = |side: usize| self.repo.tree_of(shared.iter().map(|file| (&file.path, file.mode, file.blobs[side])));
-        let (base, ours, theirs) = (Some(only(0)?), only(1)?, only(2)?);
-        Ok(First::Ask(Question { base, ours, theirs, ..question }, Some(shared)))
+        Ok(First::Ask(self.repo.question_of(question.attributes, &shared)?, Some(shared)))
     }
 
     /// The whole tree, git having merged the files that both sides changed.
-    fn with_contents(&mut self, question: Question, files: &[Shared], tree: ObjectId) -> Result<Verdict> {
-        let mut merged = HashMap::new();
-        for file in files {
-            match self.repo.entry_at(tree, &file.path)? {
-                Some((mode, id)) if mode == file.mode => {
-                    self.known.insert((question.attributes, file.clone()), id);
-                    merged.insert(file.path.clone(), id);
+    fn with_contents(&mut self, question: Question, files: &[Shared], verdict: Verdict) -> Result<Verdict> {
+        self.keep(question.attributes, files, &verdict)?;
+        if let Verdict::Conflict(_) = verdict {
+            return Ok(verdict);
+        }
+        match self.first_look(question)? {
+            First::Settled(verdict) => Ok(verdict),
+            First::Ask(..) => self.ask(question),
+        }
+    }
+
+    /// Keeps what git said of a merge of these files alone, which all sides have at the same paths.
+    pub(super) fn keep(&mut self, attributes: ObjectId, files: &[Shared], verdict: &Verdict) -> Result<()> {
+        match verdict {
+            Verdict::Clean(tree) => {
+                for file in files {
+                    if let Some((mode, id)) = self.repo.entry_at(*tree, &file.path)?
+                        && mode == file.mode
+                    {
+                        self.known.insert((attributes, file.clone()), Some(id));
+                        self.foresight.guesses.insert(file.blobs, Some(id));
+                    }
                 }
-                _ => return self.ask(question),
-            };
+            }
+            Verdict::Conflict(stages) => {
+                for file in files.iter().filter(|file| stages.contains(&file.collision())) {
+                    self.known.insert((attributes, file.clone()), None);
+                    self.foresight.guesses.insert(file.blobs, None);
+                }
+            }
         }
-        let Some(base) = question.base else { return self.ask(question) };
-        match self.repo.pick_tree(base, question.ours, question.theirs, &merged)? {
-            Picked::Tree(tree) => Ok(Verdict::Clean(tree)),
-            _ => self.ask(question),
+        Ok(())
+    }
+
+    /// What was answered before, where answers are kept.
+    pub(super) fn answer_to(&self, question: Question) -> Option<Verdict> {
+        let answers = self.answers.as_ref()?;
+        let merged = || answers.merged.get(&question).cloned();
+        // Where it stops there is nothing more to be known than what was judged.
+        merged().or_else(|| answers.judged.get(&question)?.clone().map(Verdict::Conflict))
+    }
+
+    /// The merges of which is known, where answers are kept, that they stop, and at what.
+    pub fn stops(&self) -> Vec<(Question, Vec<Stages>)> {
+        let Some(answers) = &self.answers else { return Vec::new() };
+        let judged = answers.judged.iter().filter_map(|(question, stages)| Some((*question, stages.clone()?)));
+        judged.collect()
+    }
+
+    /// Takes over what another one knows of merges that stop. From now on all answers are kept.
+    pub fn learn(&mut self, stops: Vec<(Question, Vec<Stages>)>) {
+        let answers = self.answers.get_or_insert_default();
+        answers.judged.extend(stops.into_iter().map(|(question, stages)| (question, Some(stages))));
+    }
+
+    pub(super) fn keep_answer(&mut self, question: Question, verdict: Verdict) {
+        if let Some(kept) = &mut self.answers {
+            kept.merged.insert(question, verdict);
         }
+    }
+
+    /// Asks git as it is, whatever could be told without it.
+    pub(super) fn ask_git(&mut self, questions: &[Question]) -> Vec<Result<Verdict>> {
+        let asked: Vec<(usize, Question)> = questions.iter().copied().enumerate().collect();
+        let mut answers: Vec<Option<Result<Verdict>>> = questions.iter().map(|_| None).collect();
+        for (at, verdict) in self.ask_all(&asked, true) {
+            answers[at] = Some(verdict);
+        }
+        all_of(answers)
     }
 
     fn ask(&mut self, question: Question) -> Result<Verdict> {
@@ -289,14 +351,27 @@ fn all_of<T>(answers: Vec<Option<Result<T>>>) -> Vec<Result<T>> {
     answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
 }
 
+fn collisions_of(verdict: Verdict) -> Option<Vec<Stages>> {
+    match verdict {
+        Verdict::Clean(_) => None,
+        Verdict::Conflict(stages) => Some(stages),
+    }
+}
+
 /// What is known of a merge before git is asked.
 enum First {
-    Settled(ObjectId),
+    Settled(Verdict),
     /// The question, and where it is only about the content of files, those.
     Ask(Question, Option<Vec<Shared>>),
 }
 
 impl Repo {
+    /// The merge of these files alone: trees of them are merged in a fraction of the time, and come to the same.
+    pub(super) fn question_of(&self, attributes: ObjectId, files: &[Shared]) -> Result<Question> {
+        let only = |side: usize| self.tree_of(files.iter().map(|file| (&file.path, file.mode, file.blobs[side])));
+        Ok(Question { attributes, base: Some(only(0)?), ours: only(1)?, theirs: only(2)? })
+    }
+
     /// A tree of these files alone.
     fn tree_of<'a>(&self, files: impl Iterator<Item = (&'a BString, EntryMode, ObjectId)>) -> Result<ObjectId> {
         let failed = || "A tree could not be written.";

@@ -3,15 +3,19 @@
 //! Most of them need no merge at all (see `pick`); the rest is asked of `git merge-tree` (see `oracle`).
 
 mod beyond;
+mod files;
 mod footprint;
+mod foresee;
 pub mod lines;
 mod merger;
 mod oracle;
 mod pick;
+mod texts;
 mod train;
 
 pub(in crate::git) use beyond::Ancestries;
 pub use beyond::Beyond;
+pub use files::{Changes, File};
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
 pub use oracle::{Stages, Verdict};

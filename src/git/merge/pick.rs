@@ -6,6 +6,7 @@
 //! that the source is missing there; a directory renamed there only where something is added below the old place, which
 //! is missing there too; a directory renamed here only where the other side changed something below the old place.
 
+use super::oracle::Stages;
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::git::trees::Tree;
@@ -28,6 +29,14 @@ pub(super) struct Shared {
     pub(super) mode: EntryMode,
     /// Base, ours, theirs.
     pub(super) blobs: [ObjectId; 3],
+}
+
+impl Shared {
+    /// What git says of it where the two changes collide.
+    pub(super) fn collision(&self) -> Stages {
+        let mode = u32::from(self.mode.value());
+        Stages { path: self.path.clone(), stages: self.blobs.map(|id| Some((mode, id))) }
+    }
 }
 
 /// What a pick comes to.

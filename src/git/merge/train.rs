@@ -1,6 +1,7 @@
 //! Branches merged one after another, each into what came of those before it, as `git merge --no-ff` does it: in memory.
 
 use super::Beyond;
+use super::files::{Changes, File};
 use super::merger::{Merger, Question};
 use super::oracle::{Stages, Verdict};
 use crate::error::{Context, Error, Result};
@@ -63,17 +64,13 @@ impl std::fmt::Debug for Trains<'_> {
 impl<'a> Trains<'a> {
     /// From the commit `trunk` on.
     pub fn from(engine: &'a mut Merger, trunk: ObjectId) -> Trains<'a> {
+        engine.remember();
         Trains { engine, trunk, is_squashing: false, beyond: HashMap::new(), known: HashMap::new() }
     }
 
     /// The handle that knows what was made in memory.
     pub fn repo(&self) -> &Repo {
         self.engine.repo()
-    }
-
-    /// From now on keeps what was asked of trees: other sequences come to the same ones.
-    pub fn remember(&mut self) {
-        self.engine.remember();
     }
 
     /// Each goes in as one commit of its own, of which git does not know where it came from.
@@ -179,6 +176,39 @@ impl<'a> Trains<'a> {
             }
         }
         Ok(Ok(standing))
+    }
+
+    /// What one merge will come to, by a guess; none, where git has to be asked first. A conflict has no details.
+    ///
+    /// # Errors
+    /// As of [`Trains::join`], but for what only git can say.
+    pub fn foresee(&mut self, standing: &Standing, tip: ObjectId) -> Result<Option<Joined>> {
+        if let Some(known) = self.known.get(&(standing.commit, tip)) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(question) = self.question(standing, tip)? else { return Ok(Some(Joined::Already)) };
+        Ok(match self.engine.foresee(question)? {
+            Some(Verdict::Clean(tree)) => Some(Joined::Merged(self.went_in(standing, tip, tree)?)),
+            Some(Verdict::Conflict(stages)) => Some(Joined::Conflict(stages)),
+            None => None,
+        })
+    }
+
+    /// What files become by a merge, by a guess; none, where the two sides collide.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read or kept in memory.
+    pub fn guess<K: Ord + Clone>(&mut self, ours: &Changes<K>, theirs: &Changes<K>) -> Result<Option<Vec<(K, File)>>> {
+        self.engine.guess(ours, theirs)
+    }
+
+    /// Asks git at once about all that was foreseen since; who asks for those merges then has an answer without git.
+    /// Whether there was anything to ask.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read or written.
+    pub fn ask_foreseen(&mut self) -> Result<bool> {
+        self.engine.ask_foreseen()
     }
 
     /// None where there is nothing to merge.

@@ -23,6 +23,7 @@ pub use watch::{Next, Watch};
 pub use why::Why;
 
 use crate::error::Result;
+use crate::git::merge::{Question, Stages};
 use crate::ops::Context;
 use crate::session::{BString, ObjectId};
 use crate::store::Snapshot;
@@ -195,6 +196,24 @@ impl Report {
 /// Usage or refused, if an argument means no session or branch. What is wrong with one of them is a sentence.
 pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Report> {
     look_with(ctx, snapshot, options, &mut Memory::of_one_look())
+}
+
+/// The same, with what somebody knows already of merges that stop.
+///
+/// # Errors
+/// As of [`look`].
+pub(in crate::ops) fn look_knowing(
+    ctx: &Context,
+    snapshot: &Snapshot,
+    options: &Options,
+    stops: Vec<(Question, Vec<Stages>)>,
+) -> Result<Report> {
+    let mut memory = Memory::of_one_look();
+    memory.prepare(&ctx.repo, 1)?;
+    if let Some((first, _)) = memory.first() {
+        first.merger().learn(stops);
+    }
+    look_with(ctx, snapshot, options, &mut memory)
 }
 
 fn look_with(ctx: &Context, snapshot: &Snapshot, options: &Options, memory: &mut Memory) -> Result<Report> {

@@ -31,7 +31,7 @@ pub fn execute(
     journal::refuse_held(repo, std::iter::once(plan.target.mutex.as_str()))?;
     let held = journal::hold(repo, writer)?;
     scratch::sweep(repo)?;
-    let mut chain = build(ctx, writer, &plan)?;
+    let mut chain = build(ctx, writer, &plan, interrupt)?;
     let mut runs = Vec::new();
     if let Some(command) = plan.options.test.clone() {
         let mut prover = Prover::new(repo, writer, &command, plan.options.timeout, Told { interrupt, tell })?;
@@ -49,7 +49,7 @@ pub fn execute(
                     let mut left_out = std::mem::take(&mut plan.left_out);
                     left_out.push((car.name.to_string(), broke(car, &command.shown(), &prover.log())));
                     plan = plan_without(ctx, snapshot, &plan.options, left_out)?;
-                    chain = build(ctx, writer, &plan)?;
+                    chain = build(ctx, writer, &plan, interrupt)?;
                 }
             }
         }
@@ -129,13 +129,16 @@ fn stops(plan: &IntegratePlan, chain: &[ObjectId]) -> Vec<Stop> {
 }
 
 /// The commits, one for each session; no ref yet.
-fn build(ctx: &Context, writer: &Writer, plan: &IntegratePlan) -> Result<Vec<ObjectId>> {
+fn build(ctx: &Context, writer: &Writer, plan: &IntegratePlan, interrupt: &Interrupt) -> Result<Vec<ObjectId>> {
     let repo = &ctx.repo;
     let trees: Vec<ObjectId> = plan.cars.iter().map(|car| car.tree).collect();
     repo.store_objects(&plan.objects, &trees)?;
     let place = repo.main_place();
     let (mut head, mut chain) = (plan.onto.id, Vec::new());
     for car in &plan.cars {
+        if interrupt.is_set() {
+            return Err(Error::refused("Interrupted: nothing has moved.").hint("Run it again."));
+        }
         let (message, parents) = if plan.options.squash {
             if repo.commit(head)?.tree == car.tree {
                 chain.push(head);

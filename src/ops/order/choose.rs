@@ -59,6 +59,11 @@ fn meet(a: &Set, b: &Set) -> bool {
     a.iter().zip(b).any(|(a, b)| a & b != 0)
 }
 
+/// How many are in both.
+fn common(a: &Set, b: &Set) -> usize {
+    a.iter().zip(b).map(|(a, b)| (a & b).count_ones() as usize).sum()
+}
+
 fn add(set: &mut Set, other: &Set) {
     set.iter_mut().zip(other).for_each(|(own, other)| *own |= other);
 }
@@ -110,8 +115,11 @@ struct Group {
     with_needs: Vec<Set>,
     /// Each with all that need it.
     with_dependants: Vec<Set>,
+    /// Each with those that it is forbidden with, pair by pair.
+    partners: Vec<Set>,
+    /// The forbidden sets that are no pairs.
     forbidden: Vec<Set>,
-    /// Each with the forbidden sets that it is in.
+    /// Each with those of them that it is in.
     forbids: Vec<Vec<usize>>,
     empty: Set,
     everyone: Set,
@@ -159,6 +167,14 @@ impl Group {
             set.iter().filter_map(place).for_each(|at| insert(&mut small, at));
             forbidden.push(small);
         }
+        let mut partners = vec![empty.clone(); group.len()];
+        forbidden.retain(|set| {
+            let two: Vec<usize> = members(set).collect();
+            let &[a, b] = two.as_slice() else { return true };
+            insert(&mut partners[a], b);
+            insert(&mut partners[b], a);
+            false
+        });
         forbidden.sort_by_key(count);
         forbidden.dedup();
         let mut forbids = vec![Vec::new(); group.len()];
@@ -166,12 +182,12 @@ impl Group {
             members(set).for_each(|n| forbids[n].push(at));
         }
         let worth = group.iter().map(|n| problem.worth[*n]).collect();
-        Group { worth, with_needs, with_dependants, forbidden, forbids, empty, everyone }
+        Group { worth, with_needs, with_dependants, partners, forbidden, forbids, empty, everyone }
     }
 
     fn solve(&self) -> Choice {
         let effort = (self.forbidden.len() + 4 * self.worth.len()) * self.empty.len();
-        let steps_left = (40_000_000 / (effort + 1)).clamp(*STEPS.start(), *STEPS.end());
+        let steps_left = (10_000_000 / (effort + 1)).clamp(*STEPS.start(), *STEPS.end());
         let mut search = Search { best: Best::default(), steps_left, is_complete: true };
         let (taken, mut open) = (self.empty.clone(), self.everyone.clone());
         self.close(&taken, &mut open);
@@ -185,17 +201,30 @@ impl Group {
         Choice { taken: members(&taken).collect(), bound }
     }
 
+    /// Whether all of a forbidden set are in.
+    fn is_forbidden(&self, set: &Set) -> bool {
+        members(set).any(|n| meet(&self.partners[n], set)) || self.forbidden.iter().any(|small| is_within(small, set))
+    }
+
+    /// Whether one that is in completes a forbidden set.
+    fn is_in_the_way(&self, n: usize, set: &Set) -> bool {
+        meet(&self.partners[n], set) || self.forbids[n].iter().any(|at| is_within(&self.forbidden[*at], set))
+    }
+
     /// Takes out of `open` whatever would complete a forbidden set, with all that need it.
     fn close(&self, taken: &Set, open: &mut Set) {
         loop {
             let mut out = self.empty.clone();
+            for n in members(taken) {
+                add(&mut out, &self.partners[n]);
+            }
             for set in &self.forbidden {
-                let mut left = set.clone();
-                remove(&mut left, taken);
-                if count(&left) == 1 && is_within(&left, open) {
-                    add(&mut out, &left);
+                let left = || set.iter().zip(taken).map(|(set, taken)| set & !taken);
+                if left().map(u64::count_ones).sum::<u32>() == 1 {
+                    out.iter_mut().zip(left()).for_each(|(out, left)| *out |= left);
                 }
             }
+            out.iter_mut().zip(open.iter()).for_each(|(out, open)| *out &= open);
             let gone: Vec<usize> = members(&out).collect();
             if gone.is_empty() {
                 break;
@@ -218,22 +247,21 @@ impl Group {
     fn bound(&self, taken: &Set, open: &Set) -> usize {
         let mut within = taken.clone();
         add(&mut within, open);
-        let active: Vec<Set> = self
-            .forbidden
-            .iter()
-            .filter(|set| is_within(set, &within))
-            .map(|set| {
-                let mut left = set.clone();
-                remove(&mut left, taken);
-                left
-            })
-            .collect();
+        let active = self.forbidden.iter().filter(|set| is_within(set, &within)).map(|set| {
+            let mut left = set.clone();
+            remove(&mut left, taken);
+            left
+        });
+        let (pairs, active): (Vec<Set>, Vec<Set>) = active.partition(|set| count(set) == 2);
         let mut used = self.empty.clone();
         let mut lost = 0;
         // Cliques first: each member's partners among the open ones.
-        let mut partners = vec![self.empty.clone(); self.worth.len()];
-        for set in active.iter().filter(|set| count(set) == 2) {
-            let two: Vec<usize> = members(set).collect();
+        let mut partners = self.partners.clone();
+        for n in members(open) {
+            partners[n].iter_mut().zip(open).for_each(|(partners, open)| *partners &= open);
+        }
+        for set in pairs {
+            let two: Vec<usize> = members(&set).collect();
             insert(&mut partners[two[0]], two[1]);
             insert(&mut partners[two[1]], two[0]);
         }
@@ -283,7 +311,7 @@ impl Group {
         if most == search.best.count && search.best.taken.is_some() && self.most_worth(&within) <= search.best.worth {
             return;
         }
-        let mut degree = vec![0_usize; self.worth.len()];
+        let mut degree: Vec<usize> = self.partners.iter().map(|partners| common(partners, &open)).collect();
         for set in self.forbidden.iter().filter(|set| is_within(set, &within)) {
             members(set).filter(|n| has(&open, *n)).for_each(|n| degree[n] += 1);
         }
@@ -299,7 +327,7 @@ impl Group {
         add(&mut more, &self.with_needs[next]);
         let mut rest = open.clone();
         remove(&mut rest, &more);
-        let can_be = !self.forbidden.iter().any(|set| is_within(set, &more));
+        let can_be = !self.is_forbidden(&more);
         // Whoever is in the way of few is taken first, whoever is in the way of many is left out first.
         let takes_first = degree[next] <= 2;
         if takes_first && can_be {
@@ -328,7 +356,7 @@ impl Group {
 
     /// Takes one after another in many orders, those first that are in the way of few; then tries to take two for one.
     fn many_starts(&self, best: &mut Best) {
-        let mut degree = vec![0_u64; self.worth.len()];
+        let mut degree: Vec<u64> = self.partners.iter().map(|partners| count(partners) as u64).collect();
         for set in &self.forbidden {
             members(set).for_each(|n| degree[n] += 1);
         }
@@ -378,11 +406,14 @@ impl Group {
             if has(&taken, n) {
                 continue;
             }
+            if meet(&self.partners[n], &taken) {
+                continue;
+            }
             let mut more = taken.clone();
             add(&mut more, &self.with_needs[n]);
             let mut new = self.with_needs[n].clone();
             remove(&mut new, &taken);
-            if !members(&new).any(|n| self.forbids[n].iter().any(|at| is_within(&self.forbidden[*at], &more))) {
+            if !members(&new).any(|n| self.is_in_the_way(n, &more)) {
                 taken = more;
             }
         }

@@ -4,7 +4,7 @@ use super::cars::{Car, Cars, listed};
 use super::sequence::{Collision, Sequence};
 use super::{Kind, Options, Place, Reason};
 use crate::error::Result;
-use crate::git::merge::Stages;
+use crate::git::merge::{Merger, Stages};
 use crate::ops::Context;
 use crate::ops::conflicts::{self, Clash, Severity};
 use crate::store::Snapshot;
@@ -52,6 +52,7 @@ pub(super) fn collisions(
     all: &mut Cars,
     trunk: usize,
     sequence: &Sequence,
+    engine: &Merger,
 ) -> Result<()> {
     let goes_in: BTreeSet<usize> = sequence.order.iter().copied().collect();
     let out: Vec<usize> = (0..all.cars.len())
@@ -64,7 +65,7 @@ pub(super) fn collisions(
         let remedy = format!("git session doctor {}", all.cars[*at].name);
         all.cars[*at].reasons.push(Reason::new(Kind::Broken, error.clone(), remedy));
     }
-    let lines = lines(ctx, snapshot, options, all, &out)?;
+    let lines = lines(ctx, snapshot, options, all, &out, engine)?;
     for at in out {
         if !all.cars[at].reasons.is_empty() {
             continue;
@@ -128,6 +129,7 @@ fn lines(
     options: &Options,
     all: &Cars,
     out: &[usize],
+    engine: &Merger,
 ) -> Result<conflicts::Report> {
     let of_sessions = options.branches.is_empty();
     let names = if of_sessions { out.iter().map(|at| all.cars[*at].name.clone()).collect() } else { Vec::new() };
@@ -139,7 +141,7 @@ fn lines(
         merges_only: true,
         ..conflicts::Options::default()
     };
-    conflicts::look(ctx, snapshot, &options)
+    conflicts::look_knowing(ctx, snapshot, &options, engine.stops())
 }
 
 /// The files that collide; the lines where `conflicts` knows them, else what the merge said.

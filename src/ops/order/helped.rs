@@ -1,23 +1,26 @@
 //! Those that collide and go in all the same, once there are others that have brought what they lacked.
 //!
 //! Whom somebody helps cannot be told from pairs: a file that one has dropped and another one changed is in nobody's way
-//! once a third one has dropped it, too. So other sequences are tried, always the same ones, many at a time, among those
-//! that have files in common with somebody who is left out.
+//! once a third one has dropped it, too. So other sequences are tried, always the same ones, on guesses, among those that
+//! have files in common with somebody who is left out; git judges those that are longer.
 
+use super::model::Model;
 use super::sequence::Yard;
 use crate::error::Result;
-use crate::git::merge::{Joined, Standing};
-use crate::session::ObjectId;
+use crate::git::merge::Joined;
 use std::collections::BTreeSet;
 
-/// How many merges are spent on it.
-const MERGES: usize = 1_500;
+/// How many merges are guessed for it, for each of those among whom it looks.
+const MERGES: usize = 400;
 
 /// How many sequences are tried at a time.
 const AT_ONCE: usize = 16;
 
 /// After so many tries at a time without one more it is given up.
-const IN_VAIN: usize = 5;
+const IN_VAIN: usize = 24;
+
+/// How often what was guessed may turn out to be wrong.
+const TRUSTED: usize = 8;
 
 /// Numbers that are the same every time.
 struct Dice(u64);
@@ -35,6 +38,27 @@ impl Dice {
             list.swap(at, self.below(at + 1));
         }
     }
+
+    /// Some of those that are left out, then those that are in, then the others; now and then any order.
+    fn other_order(&mut self, at: &[usize], left: &[usize]) -> Vec<usize> {
+        if self.below(3) == 0 {
+            let mut all = [at, left].concat();
+            self.shuffle(&mut all);
+            return all;
+        }
+        let mut first = left.to_vec();
+        self.shuffle(&mut first);
+        first.truncate(1 + self.below(3));
+        let mut rest: Vec<usize> = at.iter().copied().filter(|n| !first.contains(n)).collect();
+        if self.below(2) == 0 {
+            self.shuffle(&mut rest);
+        }
+        let mut behind: Vec<usize> = left.iter().copied().filter(|n| !first.contains(n)).collect();
+        self.shuffle(&mut behind);
+        first.extend(rest);
+        first.extend(behind);
+        first
+    }
 }
 
 impl Yard<'_> {
@@ -44,23 +68,32 @@ impl Yard<'_> {
         if all.len() == best.len() {
             return Ok(());
         }
-        let mut most = self.filled(vec![with_rest(best, &all)])?.pop().unwrap_or_default();
+        let mut most = self.filled(&with_rest(best, &all))?;
         let near = self.near(able, &most);
-        if !near.is_empty() {
-            let others: Vec<usize> = most.iter().copied().filter(|n| !near.contains(n)).collect();
-            let begun: Vec<usize> = most.iter().copied().filter(|n| near.contains(n)).collect();
-            let found = self.search(&near, begun)?;
+        let mut model = self.model(&near)?;
+        for _ in 0..TRUSTED {
+            let (begun, others): (Vec<usize>, Vec<usize>) = most.iter().partition(|n| near.contains(n));
+            let found = self.search(&mut model, &near, begun)?;
             let order: Vec<usize> = others.into_iter().chain(found).collect();
-            let more = self.filled(vec![with_rest(&order, &all)])?.pop().unwrap_or_default();
+            if order.len() <= most.len() {
+                break;
+            }
+            let more = self.filled(&with_rest(&order, &all))?;
+            let is_as_guessed = more.len() >= order.len();
+            model.correct(&order, &more);
             if more.len() > most.len() {
                 most = more;
+            }
+            if is_as_guessed {
+                break;
             }
         }
         if most.len() <= best.len() {
             return Ok(());
         }
+        self.measure_helped(&most)?;
         let sorted = self.in_order(&most);
-        if self.fold(&sorted)?.is_ok() {
+        if self.foreseen(|yard| yard.fold(&sorted))?.is_ok() {
             most = sorted;
         }
         // Whom else somebody would help was not tried to the end.
@@ -78,6 +111,21 @@ impl Yard<'_> {
         Ok(())
     }
 
+    /// How much those bring that could not be merged by themselves.
+    fn measure_helped(&mut self, order: &[usize]) -> Result<()> {
+        let mut standing = self.start.clone();
+        for n in order {
+            let Some(tip) = self.cars[*n].tip else { continue };
+            if let Joined::Merged(next) = self.join(&standing, tip)? {
+                if self.alone_not.contains(n) {
+                    self.measure(*n, tip, &standing, &next)?;
+                }
+                standing = next;
+            }
+        }
+        Ok(())
+    }
+
     /// Those of `able` that are left out, and whoever has files in common with one of them, with all that those need.
     fn near(&self, able: &[usize], most: &[usize]) -> BTreeSet<usize> {
         let left: BTreeSet<usize> = able.iter().copied().filter(|n| !most.contains(n)).collect();
@@ -89,33 +137,20 @@ impl Yard<'_> {
     }
 
     /// A longer sequence of some, if there is one to be found: those that are left out, some of them, are put before.
-    fn search(&mut self, all: &BTreeSet<usize>, begun: Vec<usize>) -> Result<Vec<usize>> {
-        self.trains.remember();
+    fn search(&mut self, model: &mut Model, all: &BTreeSet<usize>, begun: Vec<usize>) -> Result<Vec<usize>> {
         let (mut best, mut at) = (begun.clone(), begun);
-        let (mut dice, mut in_vain, mut merges) = (Dice(0x9e37_79b9_7f4a_7c15), 0, 0);
-        while in_vain < IN_VAIN && best.len() < all.len() && merges < MERGES {
+        let (mut dice, mut in_vain) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
+        while in_vain < IN_VAIN && best.len() < all.len() && model.guessed() < MERGES * all.len() {
             let left: Vec<usize> = all.iter().copied().filter(|n| !at.contains(n)).collect();
-            let orders: Vec<Vec<usize>> = (0..AT_ONCE)
-                .map(|_| {
-                    let mut first = left.clone();
-                    dice.shuffle(&mut first);
-                    first.truncate(1 + dice.below(3));
-                    let mut rest: Vec<usize> = at.iter().copied().filter(|n| !first.contains(n)).collect();
-                    if dice.below(2) == 0 {
-                        dice.shuffle(&mut rest);
-                    }
-                    first.extend(rest);
-                    let mut behind: Vec<usize> = left.iter().copied().filter(|n| !first.contains(n)).collect();
-                    dice.shuffle(&mut behind);
-                    first.extend(behind);
-                    first
-                })
-                .collect();
-            merges += orders.iter().map(Vec::len).sum::<usize>();
-            let mut found = self.filled(orders)?;
-            found.sort_by_key(|order| std::cmp::Reverse(order.len()));
+            let mut next: Vec<usize> = Vec::new();
+            for _ in 0..AT_ONCE {
+                let order = dice.other_order(&at, &left);
+                let found = self.guess_filled(model, &order)?;
+                if found.len() > next.len() {
+                    next = found;
+                }
+            }
             in_vain += 1;
-            let Some(next) = found.into_iter().next() else { break };
             if next.len() > best.len() {
                 best.clone_from(&next);
                 in_vain = 0;
@@ -128,62 +163,35 @@ impl Yard<'_> {
         Ok(best)
     }
 
-    /// Of each order those that go in, what stops left out; who waits for others goes in once they have.
-    fn filled(&mut self, orders: Vec<Vec<usize>>) -> Result<Vec<Vec<usize>>> {
-        struct Line {
-            waiting: Vec<usize>,
-            next: usize,
-            standing: Standing,
-            went_in: Vec<usize>,
-            /// How many there were when it began from the front again.
-            before: usize,
-        }
-        let start = self.start.clone();
-        let line = |waiting| Line { waiting, next: 0, standing: start.clone(), went_in: Vec::new(), before: 0 };
-        let mut lines: Vec<Line> = orders.into_iter().map(line).collect();
+    /// Of an order those that go in, what stops left out; who waits for others goes in once they have.
+    fn filled(&mut self, order: &[usize]) -> Result<Vec<usize>> {
+        self.foreseen(|yard| yard.fill_one(order))
+    }
+
+    fn fill_one(&mut self, order: &[usize]) -> Result<Vec<usize>> {
+        let mut standing = self.start.clone();
+        let (mut waiting, mut went_in) = (order.to_vec(), Vec::new());
         loop {
-            let mut asked: Vec<(usize, usize, ObjectId)> = Vec::new();
-            for (at, line) in lines.iter_mut().enumerate() {
-                loop {
-                    if line.next == line.waiting.len() {
-                        if line.went_in.len() == line.before {
-                            break;
-                        }
-                        line.waiting.retain(|n| !line.went_in.contains(n));
-                        (line.next, line.before) = (0, line.went_in.len());
-                        continue;
-                    }
-                    let n = line.waiting[line.next];
-                    line.next += 1;
-                    let has_needs = self.cars[n].needs.iter().all(|need| line.went_in.contains(need));
-                    if let Some(tip) = self.cars[n].tip.filter(|_| has_needs) {
-                        asked.push((at, n, tip));
-                        break;
-                    }
-                }
-            }
-            if asked.is_empty() {
-                break;
-            }
-            let questions: Vec<(&Standing, ObjectId)> =
-                asked.iter().map(|(at, _, tip)| (&lines[*at].standing, *tip)).collect();
-            let answers = self.trains.join_all(&questions);
-            for ((at, n, tip), answer) in asked.into_iter().zip(answers) {
-                // What cannot be merged at all is known by then.
-                match answer {
+            let before = went_in.len();
+            for n in &waiting {
+                let has_needs = self.cars[*n].needs.iter().all(|need| went_in.contains(need));
+                let Some(tip) = self.cars[*n].tip.filter(|_| has_needs) else { continue };
+                match self.join(&standing, tip) {
                     Ok(Joined::Merged(next)) => {
-                        if self.alone_not.contains(&n) {
-                            self.measure(n, tip, &lines[at].standing, &next)?;
-                        }
-                        lines[at].standing = next;
-                        lines[at].went_in.push(n);
+                        standing = next;
+                        went_in.push(*n);
                     }
-                    Ok(Joined::Already) if self.alone.contains_key(&n) => lines[at].went_in.push(n),
+                    Ok(Joined::Already) if self.alone.contains_key(n) => went_in.push(*n),
+                    Err(error) if self.is_foreseeing => return Err(error),
+                    // What cannot be merged at all is known by then.
                     _ => {}
                 }
             }
+            if went_in.len() == before {
+                return Ok(went_in);
+            }
+            waiting.retain(|n| !went_in.contains(n));
         }
-        Ok(lines.into_iter().map(|line| line.went_in).collect())
     }
 }
 

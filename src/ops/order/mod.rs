@@ -8,6 +8,8 @@ mod cars;
 mod choose;
 mod explain;
 mod helped;
+mod learn;
+mod model;
 mod readiness;
 mod sequence;
 
@@ -201,7 +203,7 @@ pub fn look(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Rep
         (found.size, found.bound) = (sequence.order.len(), sequence.bound.max(sequence.order.len()));
         found.is_exact = found.size == found.bound && !sequence.is_guessed;
         found.tree = sequence.trees.last().copied();
-        explain::collisions(ctx, snapshot, options, &mut all, trunk, &sequence)?;
+        explain::collisions(ctx, snapshot, options, &mut all, trunk, &sequence, &engine)?;
         report.order.extend(explain::places(&all, trunk, &sequence));
         let goes_in: BTreeSet<usize> = sequence.order.iter().copied().collect();
         for (at, car) in all.cars.iter().enumerate() {

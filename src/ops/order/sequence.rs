@@ -2,7 +2,8 @@
 
 use super::cars::Car;
 use super::choose::{Problem, choose};
-use crate::error::Result;
+use super::learn::Stop;
+use crate::error::{Error, Result};
 use crate::git::merge::{Footprint, Joined, Merger, Stages, Standing, Trains};
 use crate::session::{BString, ObjectId};
 use std::cmp::Reverse;
@@ -11,8 +12,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// How often it is tried anew after a sequence failed.
 const ROUNDS: usize = 50;
 
-/// Of so many that collide together every order is tried before they are held to be incompatible.
-const EVERY_ORDER: usize = 4;
+/// How often at most git is asked about what was guessed, before the rest is asked one after another.
+const PASSES: usize = 16;
 
 /// Cars that cannot all go in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +70,13 @@ pub(super) struct Yard<'a> {
     pub(super) start: Standing,
     /// Each merged alone, those that it needs before it.
     pub(super) alone: HashMap<usize, Standing>,
-    footprints: HashMap<usize, Footprint>,
+    pub(super) footprints: HashMap<usize, Footprint>,
     /// Those that collide by themselves.
     pub(super) alone_not: BTreeSet<usize>,
     /// Those that touch the same files.
     pub(super) meets: Vec<(usize, usize)>,
+    /// Whether merges are guessed now, to find out what git is to be asked.
+    pub(super) is_foreseeing: bool,
     pub(super) result: Sequence,
 }
 
@@ -91,6 +94,7 @@ impl<'a> Yard<'a> {
             footprints: HashMap::new(),
             alone_not: BTreeSet::new(),
             meets: Vec::new(),
+            is_foreseeing: false,
             result: Sequence::default(),
         })
     }
@@ -108,7 +112,8 @@ impl<'a> Yard<'a> {
             let chosen: Vec<usize> = choice.taken.iter().map(|n| able[*n]).collect();
             let order = self.in_order(&chosen);
             let known = self.result.collisions.len() + self.result.before.len();
-            let went_in = self.try_out(&order)?;
+            let (went_in, stopped) = self.foreseen(|yard| yard.try_out(&order))?;
+            self.learn(stopped)?;
             self.result.bound = choice.bound;
             if !has_best || went_in.len() > best.len() {
                 (best, has_best) = (went_in.clone(), true);
@@ -121,9 +126,12 @@ impl<'a> Yard<'a> {
         self.add_helped(&able, &mut best)?;
         let mut standing = self.start.clone();
         for n in &best {
+            // What came in with another one is not counted again.
+            self.result.sizes.insert(*n, (0, 0));
             if let Some(tip) = self.cars[*n].tip
-                && let Joined::Merged(next) = self.trains.join(&standing, tip)?
+                && let Joined::Merged(next) = self.join(&standing, tip)?
             {
+                self.measure(*n, tip, &standing, &next)?;
                 standing = next;
             }
             self.result.trees.push(standing.tree);
@@ -213,11 +221,42 @@ impl<'a> Yard<'a> {
         Ok(())
     }
 
+    /// What `run` finds out, which changes nothing. First it runs on guesses, until git has said whatever it asked: git
+    /// is asked about much at once that way, and not about one merge after another.
+    pub(super) fn foreseen<T>(&mut self, run: impl Fn(&mut Self) -> Result<T>) -> Result<T> {
+        for _ in 0..PASSES {
+            self.is_foreseeing = true;
+            // What goes wrong comes up again.
+            let _ = run(self);
+            self.is_foreseeing = false;
+            if !self.trains.ask_foreseen()? {
+                break;
+            }
+        }
+        run(self)
+    }
+
+    /// One merge. While merges are guessed, it is an error where only git can tell.
+    pub(super) fn join(&mut self, standing: &Standing, tip: ObjectId) -> Result<Joined> {
+        if self.is_foreseeing {
+            let foreseen = self.trains.foresee(standing, tip)?;
+            return foreseen.ok_or_else(|| Error::bug("A merge could not be foreseen."));
+        }
+        self.trains.join(standing, tip)
+    }
+
     /// Those one after another: where it comes to, or which of them stops, and at what.
     pub(super) fn fold(&mut self, order: &[usize]) -> Result<std::result::Result<Standing, (usize, Vec<Stages>)>> {
         let tips: Vec<ObjectId> = order.iter().filter_map(|n| self.cars[*n].tip).collect();
-        let start = self.start.clone();
-        self.trains.fold(&start, &tips)
+        let mut standing = self.start.clone();
+        for (at, tip) in tips.into_iter().enumerate() {
+            match self.join(&standing, tip)? {
+                Joined::Merged(next) => standing = next,
+                Joined::Already => {}
+                Joined::Conflict(stages) => return Ok(Err((at, stages))),
+            }
+        }
+        Ok(Ok(standing))
     }
 
     /// Whether the trunk has all of it: its commits, or what was made of them when it went in as one.
@@ -350,18 +389,19 @@ impl<'a> Yard<'a> {
         order
     }
 
-    /// Those of the sequence that go in; what stops is left out, with those that need it, and why it stops is found out.
-    fn try_out(&mut self, order: &[usize]) -> Result<Vec<usize>> {
+    /// Those of the sequence that go in, and those that stop, which are left out with those that need them.
+    fn try_out(&mut self, order: &[usize]) -> Result<(Vec<usize>, Vec<Stop>)> {
         let mut standing = self.start.clone();
         let mut went_in: Vec<usize> = Vec::new();
         let mut out: BTreeSet<usize> = BTreeSet::new();
+        let mut stopped = Vec::new();
         for n in order {
             if self.cars[*n].needs.iter().any(|need| out.contains(need)) {
                 out.insert(*n);
                 continue;
             }
             let Some(tip) = self.cars[*n].tip else { continue };
-            match self.trains.join(&standing, tip) {
+            match self.join(&standing, tip) {
                 Ok(Joined::Merged(next)) => {
                     standing = next;
                     went_in.push(*n);
@@ -369,106 +409,15 @@ impl<'a> Yard<'a> {
                 Ok(Joined::Already) => went_in.push(*n),
                 Ok(Joined::Conflict(stages)) => {
                     out.insert(*n);
-                    self.learn(&went_in, *n, stages)?;
+                    stopped.push(Stop { n: *n, before: went_in.clone(), why: Ok(stages) });
                 }
+                Err(error) if self.is_foreseeing => return Err(error),
                 Err(error) => {
                     out.insert(*n);
-                    self.result.failed.push((*n, error.one_line()));
-                    self.result.collisions.push(Collision { cars: vec![*n], stages: Vec::new() });
+                    stopped.push(Stop { n: *n, before: went_in.clone(), why: Err(error.one_line()) });
                 }
             }
         }
-        Ok(went_in)
-    }
-
-    /// The few of those before it that make `n` stop.
-    fn learn(&mut self, before: &[usize], n: usize, stages: Vec<Stages>) -> Result<()> {
-        let mut few = before.to_vec();
-        let mut stages = stages;
-        let touches = |yard: &Self, other: &usize| {
-            let of = |n: &usize| yard.footprints.get(n);
-            of(other).zip(of(&n)).is_some_and(|(a, b)| a.meeting(b).is_any())
-        };
-        let near: Vec<usize> = before.iter().copied().filter(|other| touches(self, other)).collect();
-        if let Some(found) = self.stops_after(&near, n)? {
-            (few, stages) = (near, found);
-        }
-        // Halves first: of many only few are to blame.
-        let mut size = few.len().div_ceil(2);
-        while size > 0 && !few.is_empty() {
-            let mut at = 0;
-            let mut has_shrunk = false;
-            while at < few.len() {
-                let mut fewer = few.clone();
-                fewer.drain(at..(at + size).min(few.len()));
-                match self.stops_after(&fewer, n)? {
-                    Some(found) => (few, stages, has_shrunk) = (fewer, found, true),
-                    None => at += size,
-                }
-            }
-            if size == 1 && !has_shrunk {
-                break;
-            }
-            size = if size == 1 { 1 } else { size.div_ceil(2) };
-        }
-        let mut cars = few;
-        cars.push(n);
-        if let Some(order) = self.other_order(&cars)? {
-            for (at, first) in order.iter().enumerate() {
-                self.result.before.extend(order[at + 1..].iter().map(|second| (*first, *second)));
-            }
-            return Ok(());
-        }
-        let collision = Collision { cars, stages };
-        if !self.result.collisions.contains(&collision) {
-            self.result.collisions.push(collision);
-        }
-        Ok(())
-    }
-
-    /// An order in which these go in all the same, that was not known to be one; none where none does.
-    fn other_order(&mut self, cars: &[usize]) -> Result<Option<Vec<usize>>> {
-        let mut orders: Vec<Vec<usize>> = Vec::new();
-        if cars.len() <= EVERY_ORDER {
-            permutations(cars, &mut Vec::new(), &mut orders);
-        } else {
-            self.result.is_guessed = true;
-            orders.extend((0..cars.len()).map(|n| cars[n..].iter().chain(&cars[..n]).copied().collect()));
-        }
-        for order in orders {
-            let keeps_needs = order.iter().enumerate().all(|(at, n)| {
-                let needs = self.needs_of(*n);
-                !order[at + 1..].iter().any(|later| needs.contains(later))
-            });
-            let pairs = order.iter().enumerate().flat_map(|(at, a)| order[at + 1..].iter().map(move |b| (*a, *b)));
-            let is_known = pairs.clone().all(|pair| self.result.before.contains(&pair));
-            // What was found out of others stands against it.
-            let is_barred = pairs.clone().any(|(a, b)| self.result.before.contains(&(b, a)));
-            if keeps_needs && !is_known && !is_barred && self.fold(&order)?.is_ok() {
-                return Ok(Some(order));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What `n` stops at after those; none where it does not, or one of them does.
-    fn stops_after(&mut self, order: &[usize], n: usize) -> Result<Option<Vec<Stages>>> {
-        let all: Vec<usize> = order.iter().copied().chain([n]).collect();
-        Ok(match self.fold(&all)? {
-            Err((at, stages)) if at == order.len() => Some(stages),
-            _ => None,
-        })
-    }
-}
-
-fn permutations(left: &[usize], begun: &mut Vec<usize>, found: &mut Vec<Vec<usize>>) {
-    if left.is_empty() {
-        found.push(begun.clone());
-    }
-    for n in left {
-        let rest: Vec<usize> = left.iter().copied().filter(|other| other != n).collect();
-        begun.push(*n);
-        permutations(&rest, begun, found);
-        begun.pop();
+        Ok((went_in, stopped))
     }
 }
