@@ -3,6 +3,7 @@
 
 use super::Footprint;
 use super::files::{self, Changes, Texts};
+use super::lines::{Hunk, hunks, is_binary, meet};
 use super::merger::{Merger, Question};
 use super::oracle::Verdict;
 use super::pick::{Picked, Shared};
@@ -12,6 +13,7 @@ use crate::session::{BString, ObjectId};
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryMode;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A file whose content both sides changed, and the commit whose attributes hold.
 type File = (ObjectId, Shared);
@@ -24,6 +26,8 @@ pub(super) type Contents = HashMap<File, Option<ObjectId>>;
 pub(super) struct Foresight {
     pub(super) guesses: HashMap<[ObjectId; 3], Option<ObjectId>>,
     alike: HashMap<(ObjectId, ObjectId), bool>,
+    /// What a side changes of a file; none where it is no text.
+    hunks: HashMap<(ObjectId, ObjectId), Option<Arc<Vec<Hunk>>>>,
     files: List<File>,
     merges: List<Question>,
 }
@@ -84,6 +88,45 @@ impl Merger {
             Picked::Tree(tree) => Some(Verdict::Clean(tree)),
             _ => None,
         })
+    }
+
+    /// Whether two sides may collide: not where they change other files, or other places of the same ones. git may see that
+    /// otherwise, by attributes, and has to be asked where it matters.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub(super) fn may_collide(&mut self, question: Question) -> Result<bool> {
+        let Question { attributes, base: Some(base), ours, theirs } = question else { return Ok(true) };
+        let shared = match self.repo().pick_tree(base, ours, theirs, &HashMap::new())? {
+            Picked::Tree(_) => return Ok(false),
+            Picked::Unclear => return Ok(true),
+            Picked::Contents(shared) => shared,
+        };
+        for shared in shared {
+            let [base, ours, theirs] = shared.blobs;
+            let does_collide = match self.known.get(&(attributes, shared)) {
+                Some(known) => known.is_none(),
+                None => match (self.hunks_of(base, ours)?, self.hunks_of(base, theirs)?) {
+                    (Some(ours), Some(theirs)) => meet(&ours, &theirs),
+                    _ => true,
+                },
+            };
+            if does_collide {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn hunks_of(&mut self, base: ObjectId, side: ObjectId) -> Result<Option<Arc<Vec<Hunk>>>> {
+        if let Some(known) = self.foresight.hunks.get(&(base, side)) {
+            return Ok(known.clone());
+        }
+        let texts = [self.repo().blob_shared(base)?, self.repo().blob_shared(side)?];
+        let is_text = !texts.iter().any(|text| is_binary(text));
+        let found = is_text.then(|| Arc::new(hunks(&texts[0], &texts[1])));
+        self.foresight.hunks.insert((base, side), found.clone());
+        Ok(found)
     }
 
     fn content_of(&mut self, file: File) -> Result<Option<ObjectId>> {

@@ -29,6 +29,22 @@ pub fn hunks(before: &[u8], after: &[u8]) -> Vec<Hunk> {
     diff.hunks().map(|hunk| Hunk { before: hunk.before, after: hunk.after }).collect()
 }
 
+/// Whether any of these changes of one text overlaps or touches one of those.
+pub fn meet(these: &[Hunk], those: &[Hunk]) -> bool {
+    let (mut a, mut b) = (0, 0);
+    while let (Some(one), Some(other)) = (these.get(a), those.get(b)) {
+        let (one, other) = (&one.before, &other.before);
+        if one.end < other.start {
+            a += 1;
+        } else if other.end < one.start {
+            b += 1;
+        } else {
+            return true;
+        }
+    }
+    false
+}
+
 /// Where lines of the text after a change stood, or would stand, in the text before it.
 pub fn moved_back(lines: &Range<u32>, hunks: &[Hunk]) -> Range<u32> {
     let place = |line: u32, is_end: bool| {
@@ -53,7 +69,18 @@ pub fn moved_back(lines: &Range<u32>, hunks: &[Hunk]) -> Range<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{hunks, moved_back};
+    use super::{hunks, meet, moved_back};
+
+    #[test]
+    fn changes_meet_that_overlap_or_touch() {
+        let base: &[u8] = b"a\nb\nc\nd\ne\n";
+        let does = |ours: &str, theirs: &str| meet(&hunks(base, ours.as_bytes()), &hunks(base, theirs.as_bytes()));
+        assert!(does("a\nB\nc\nd\ne\n", "a\nx\nc\nd\ne\n"));
+        assert!(does("a\nB\nc\nd\ne\n", "a\nb\nC\nd\ne\n"));
+        assert!(does("a\nb\nnew\nc\nd\ne\n", "a\nb\nc\nd\n") == does("a\nb\nc\nd\n", "a\nb\nnew\nc\nd\ne\n"));
+        assert!(!does("A\nb\nc\nd\ne\n", "a\nb\nC\nd\ne\n"));
+        assert!(!does("A\nb\nc\nd\ne\n", "a\nb\nc\nd\ne\n"));
+    }
 
     #[test]
     fn lines_are_found_again_before_a_change() {

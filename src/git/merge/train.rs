@@ -144,18 +144,15 @@ impl<'a> Trains<'a> {
         answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
     }
 
-    /// Of pairs that each went in by itself: whether what they changed of the trunk collides. That is soon told, and nearly
+    /// Of two that each went in by itself: whether what they changed of the trunk may collide. That is soon told, and nearly
     /// what merging one after the other comes to.
-    pub fn collide(&mut self, pairs: &[(&Standing, &Standing)]) -> Vec<Result<bool>> {
-        let trunk = match self.start() {
-            Ok(start) => start.tree,
-            Err(error) => return pairs.iter().map(|_| Err(Error::refused(error.one_line()))).collect(),
-        };
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn may_collide(&mut self, a: &Standing, b: &Standing) -> Result<bool> {
+        let trunk = self.start()?.tree;
         let attributes = self.trunk;
-        let question =
-            |(a, b): &(&Standing, &Standing)| Question { attributes, base: Some(trunk), ours: a.tree, theirs: b.tree };
-        let questions: Vec<Question> = pairs.iter().map(question).collect();
-        self.engine.judge_all(&questions).into_iter().map(|verdict| verdict.map(|stages| stages.is_some())).collect()
+        self.engine.may_collide(Question { attributes, base: Some(trunk), ours: a.tree, theirs: b.tree })
     }
 
     /// Several one after another; where one stops, its place among them and what it stops at.

@@ -310,16 +310,11 @@ impl<'a> Yard<'a> {
         self.meets.clone_from(&asked);
         // Whoever needs others is left to the sequence itself, which says more exactly who is in whose way.
         asked.retain(|(a, b)| self.cars[*a].needs.is_empty() && self.cars[*b].needs.is_empty());
-        let standings: Vec<(&Standing, &Standing)> =
-            asked.iter().filter_map(|(a, b)| Some((self.alone.get(a)?, self.alone.get(b)?))).collect();
-        let collide = self.trains.collide(&standings);
         // What is missed here the sequence itself finds.
-        let asked: Vec<(usize, usize)> = asked
-            .into_iter()
-            .zip(collide)
-            .filter(|(_, collides)| !matches!(collides, Ok(false)))
-            .map(|(pair, _)| pair)
-            .collect();
+        asked.retain(|(a, b)| match (self.alone.get(a), self.alone.get(b)) {
+            (Some(one), Some(other)) => self.trains.may_collide(one, other).unwrap_or(true),
+            _ => false,
+        });
         let stopped = self.join_pairs(&asked)?;
         let turned: Vec<(usize, usize)> = stopped.iter().map(|((a, b), _)| (*b, *a)).collect();
         let still: HashMap<(usize, usize), Vec<Stages>> = self.join_pairs(&turned)?.into_iter().collect();
