@@ -65,7 +65,7 @@ pub(super) fn collisions(
         let remedy = format!("git session doctor {}", all.cars[*at].name);
         all.cars[*at].reasons.push(Reason::new(Kind::Broken, error.clone(), remedy));
     }
-    let lines = lines(ctx, snapshot, options, all, &out, engine)?;
+    let lines = lines(ctx, snapshot, options, all, (&out, &sequence.collisions), engine)?;
     for at in out {
         if !all.cars[at].reasons.is_empty() {
             continue;
@@ -122,19 +122,28 @@ fn collision_of(all: &Cars, trunk: usize, at: usize, collision: &Collision, line
     Reason { kind: Kind::Conflict, with: others, files, sentence, remedy }
 }
 
-/// The lines, as `conflicts` finds them: of those that are out with everybody else.
+/// The lines, as `conflicts` finds them: of those that are out, with the trunk and with whoever is in their way.
 fn lines(
     ctx: &Context,
     snapshot: &Snapshot,
     options: &Options,
     all: &Cars,
-    out: &[usize],
+    (out, collisions): (&[usize], &[Collision]),
     engine: &Merger,
 ) -> Result<conflicts::Report> {
     let of_sessions = options.branches.is_empty();
-    let names = if of_sessions { out.iter().map(|at| all.cars[*at].name.clone()).collect() } else { Vec::new() };
+    let name = |at: &usize| all.cars[*at].name.clone();
+    let in_the_way = collisions.iter().filter(|collision| out.iter().any(|at| collision.cars.contains(at)));
+    let involved: BTreeSet<usize> = in_the_way.flat_map(|collision| collision.cars.iter().copied()).collect();
+    let (names, with) = if of_sessions {
+        // Without any they would be held against everybody.
+        (out.iter().map(name).collect(), involved.iter().chain(out).map(name).collect())
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let options = conflicts::Options {
         names,
+        with,
         branches: options.branches.clone(),
         base: options.base.clone(),
         committed: true,
