@@ -90,7 +90,8 @@ pub(super) fn remove_of_claim(repo: &Repo, dead: &Pending) {
 }
 
 /// Removes the locks of a move that was killed, with the git that had some of them: of the branch, and in the worktree's
-/// own git directory those of `HEAD`, which stays but gets a line in its reflog, and `ORIG_HEAD`. Where one of them has another value in it somebody else is at work, and all stay.
+/// own git directory those of `HEAD`, which stays but gets a line in its reflog, and `ORIG_HEAD`. Where one of them has
+/// another value in it somebody else is at work, and all stay.
 pub(super) fn remove_of_move(
     repo: &Repo,
     branch: &str,
