@@ -194,7 +194,7 @@ impl From<Error> for crate::error::Error {
     }
 }
 
-/// A directory, opened to look at many files below it: the way to it is gone only once. It follows links in between.
+/// A directory, opened to look at many files below it: the way to it is gone only once, and not through links.
 #[derive(Debug)]
 pub struct Folder {
     system: system::Folder,

@@ -251,7 +251,7 @@ fn side(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<Option<S
 }
 
 /// The directories above a path, nearest first.
-fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = path;
     std::iter::from_fn(move || {
         rest = &rest[..rest.iter().rposition(|byte| *byte == b'/')?];

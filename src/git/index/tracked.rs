@@ -1,6 +1,8 @@
-//! Whether the tracked files of a worktree are as `HEAD` has them: one `lstat` for each entry of the index, contents
+//! Which of the tracked files of a worktree are not as `HEAD` has them: one `lstat` for each entry of the index, contents
 //! only where that cannot tell.
 
+use super::attributes::{self, Verdict, is_attributes};
+use super::change::{mode_of, parents};
 use super::{is_settled, stat_of_entry};
 use crate::error::{Context, Result};
 use crate::git::Repo;
@@ -9,21 +11,15 @@ use crate::git::status;
 use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::host::copy::Kind;
 use crate::host::exchange::{Folder, Stat};
-use crate::session::{BString, ObjectId};
+use crate::session::{BStr, BString, ObjectId};
+use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode, Stage};
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 
 /// How many files are read before git is asked instead. A new worktree has some hundred that are as young as its index.
 const READ_AT_MOST: usize = 1024;
-
-/// What a look at every entry says.
-enum Look {
-    Clean,
-    Dirty,
-    /// Only git can tell.
-    Unclear,
-}
 
 /// What is tracked in a worktree.
 pub(super) struct Tracked<'a> {
@@ -58,41 +54,99 @@ impl Tracked<'_> {
             && self.read <= READ_AT_MOST
             && self.repo.side_at(&path()).is_ok_and(|there| there == Some(side))
     }
+
+    /// Whether git would say that a file differs, of which that is not plain from what the system says; none where only git
+    /// can tell. Attributes are left to [`Repo::attributes_do_not_matter`].
+    fn differs(&mut self, entry: &gix::index::Entry, found: Option<&Stat>) -> Option<bool> {
+        let Some(found) = found else { return Some(true) };
+        self.read += 1;
+        if self.may_convert || self.read > READ_AT_MOST || !(found.is_file() || found.is_symlink()) {
+            return None;
+        }
+        let there = self.repo.side_at(&self.top.join(path_of_bytes(entry.path(&self.index)))).ok()??;
+        Some(there.id != entry.id || mode_of(there.kind) != entry.mode)
+    }
 }
 
 impl Repo {
-    /// Whether a tracked path differs from the commit `head`, or anything is staged or unmerged.
+    /// The tracked paths that are not as the commit `head` has them, staged or not, sorted. What is checked out in a
+    /// submodule does not count.
     ///
     /// # Errors
     /// Refused, with git's words, if the worktree is broken.
-    pub fn is_dirty(&self, worktree: &Worktree, head: ObjectId) -> Result<bool> {
-        match self.look_at_tracked(worktree, head) {
-            Ok(Look::Clean) => Ok(false),
-            Ok(Look::Dirty) => Ok(true),
-            Ok(Look::Unclear) | Err(_) => Ok(status::dirty_tracked(&worktree.path)? > 0),
+    pub fn dirty_paths(&self, worktree: &Worktree, head: ObjectId) -> Result<Vec<BString>> {
+        if let Ok(Some(paths)) = self.changed_tracked(worktree, head) {
+            return Ok(paths);
         }
+        let is_dirty = |change: &status::ChangedPath| change.mark != *b"??" && !change.is_in_submodule;
+        let changed = status::changed_paths(&worktree.path)?.into_iter();
+        Ok(changed.filter(is_dirty).map(|change| change.path).collect())
     }
 
-    fn look_at_tracked(&self, worktree: &Worktree, head: ObjectId) -> Result<Look> {
-        let Some(mut tracked) = self.tracked(worktree, head)? else { return Ok(Look::Unclear) };
+    /// As [`Repo::dirty_paths`]; none where only git can tell.
+    fn changed_tracked(&self, worktree: &Worktree, head: ObjectId) -> Result<Option<Vec<BString>>> {
+        let Some(mut tracked) = self.tracked(worktree, head)? else { return Ok(None) };
         let index = Rc::clone(&tracked.index);
         let folder = Folder::open(&worktree.path)
             .or_refuse(|| format!("'{}' could not be looked at.", worktree.path.display()))?;
+        let mut changed = Vec::new();
         for entry in index.entries() {
             // What git takes as given it takes as given.
             if entry.mode == Mode::COMMIT || entry.flags.intersects(Flags::ASSUME_VALID | Flags::SKIP_WORKTREE) {
                 continue;
             }
             if entry.stage() != Stage::Unconflicted {
-                return Ok(Look::Dirty);
+                return Ok(None);
             }
             let path = entry.path(&index);
             let found = folder.lstat(path).or_refuse(|| format!("'{path}' could not be looked at."))?;
-            if !found.is_some_and(|found| tracked.is_it(entry, &found)) {
-                return Ok(Look::Unclear);
+            if found.as_ref().is_some_and(|found| tracked.is_it(entry, found)) {
+                continue;
+            }
+            match tracked.differs(entry, found.as_ref()) {
+                Some(true) => changed.push(path),
+                Some(false) => {}
+                None => return Ok(None),
             }
         }
-        Ok(Look::Clean)
+        let is_told = self.attributes_do_not_matter(worktree, &index, &changed)?;
+        Ok(is_told.then(|| changed.into_iter().map(BStr::to_owned).collect()))
+    }
+
+    /// Whether these files are to git what their bytes say, whatever attributes they have.
+    fn attributes_do_not_matter(
+        &self,
+        worktree: &Worktree,
+        index: &gix::index::File,
+        changed: &[&BStr],
+    ) -> Result<bool> {
+        let folders: HashSet<&[u8]> = changed.iter().flat_map(|path| parents(path)).chain([&b""[..]]).collect();
+        let is_untracked = |folder: &&[u8]| {
+            let path = [*folder, if folder.is_empty() { b"" } else { b"/" }, b".gitattributes"].concat();
+            let is_there = worktree.path.join(path_of_bytes(&path)).symlink_metadata().is_ok();
+            is_there && index.entry_by_path(path.as_bstr()).is_none()
+        };
+        if changed.is_empty() {
+            return Ok(true);
+        }
+        if changed.iter().any(|path| is_attributes(path)) || folders.iter().any(is_untracked) {
+            return Ok(false);
+        }
+        let attributes = attributes::files(index);
+        let verdict = self.verdict_of(&attributes)?;
+        if verdict == Verdict::Always {
+            return Ok(true);
+        }
+        let with_modes = changed.iter().filter_map(|path| Some((*path, index.entry_by_path(path)?.mode)));
+        if verdict == Verdict::PerPath && self.converts_any(&attributes, with_modes)? {
+            return Ok(false);
+        }
+        let has_return = |path: &&BStr| {
+            let place = worktree.path.join(path_of_bytes(path));
+            let is_file = place.symlink_metadata().is_ok_and(|found| found.is_file());
+            is_file && std::fs::read(&place).map_or(true, |bytes| bytes.contains(&b'\r'))
+        };
+        Ok(!changed.iter().any(has_return))
     }
 
     /// The index of a worktree that stands at the commit `head`; none where something is staged, or may be, or the index
@@ -162,5 +216,95 @@ impl Repo {
             }
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::git::{Repo, status};
+    use crate::host::process::Command;
+    use crate::session::BString;
+    use std::fs;
+    use std::path::Path;
+
+    fn git(place: &Path, args: &[&str]) -> Command {
+        let config = ["-c", "user.name=A", "-c", "user.email=a@x"];
+        Command::new("git").current_dir(place).args(config).args(args.iter().copied())
+    }
+
+    /// What git says is not as it was.
+    fn by_git(place: &Path) -> Vec<BString> {
+        let changed = status::changed_paths(place).expect("can be told").into_iter();
+        changed.filter(|change| change.mark != *b"??").map(|change| change.path).collect()
+    }
+
+    const ATTRIBUTES: [&str; 5] = ["", "*.txt text\n", "* text=auto\n", "d1/* filter=upper\n", "*.txt ident\n"];
+
+    fn one_of_many_changes(place: &Path, random: &mut impl FnMut(usize) -> usize) {
+        let (folder, n) = (place.join(format!("d{}", random(3))), random(4));
+        let file = folder.join(format!("f{n}.txt"));
+        let _ = match random(13) {
+            0 | 1 => fs::write(&file, "other\n"),
+            2 => fs::write(&file, "line 9\n"),
+            3 => fs::write(&file, "line 1\r\nmore\r\n"),
+            4 => fs::remove_file(&file),
+            5 => fs::read(&file).and_then(|same| fs::write(&file, same)),
+            6 => fs::remove_file(&file).and_then(|()| fs::create_dir(&file)),
+            7 => fs::remove_dir_all(&folder).and_then(|()| fs::write(&folder, "a file")),
+            8 => fs::write(folder.join("new.txt"), "new\n"),
+            9 => fs::write(folder.join(".gitattributes"), "* text\n"),
+            #[cfg(unix)]
+            10 => fs::rename(&folder, place.join("moved")).and_then(|()| std::os::unix::fs::symlink("moved", &folder)),
+            #[cfg(unix)]
+            11 => {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
+            }
+            #[cfg(unix)]
+            12 => fs::remove_file(&file).and_then(|()| std::os::unix::fs::symlink("f0.txt", &file)),
+            _ => Ok(()),
+        };
+    }
+
+    #[test]
+    fn what_differs_is_what_git_says() {
+        let (mut told, mut dirty) = (0, 0);
+        for seed in 0..80_u64 {
+            let mut state = seed;
+            let mut random = |below: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                usize::try_from(state >> 33).expect("31 bits") % below
+            };
+            let place = tempfile::tempdir().expect("can be made");
+            let place = place.path();
+            git(place, &["init", "-q", "."]).run_ok().expect("can be made");
+            git(place, &["config", "filter.upper.clean", "tr a-z A-Z"]).run_ok().expect("can be set");
+            fs::write(place.join(".gitattributes"), ATTRIBUTES[random(ATTRIBUTES.len())]).expect("can be written");
+            for d in 0..3 {
+                fs::create_dir(place.join(format!("d{d}"))).expect("can be made");
+                for n in 0..4 {
+                    fs::write(place.join(format!("d{d}/f{n}.txt")), format!("line {n}\n")).expect("can be written");
+                }
+            }
+            git(place, &["add", "-A"]).run_ok().expect("can be added");
+            git(place, &["commit", "-qm", "x"]).run_ok().expect("can be committed");
+            for _ in 0..random(4) {
+                one_of_many_changes(place, &mut random);
+            }
+            if random(8) == 0 {
+                git(place, &["add", "-A"]).run_ok().expect("can be added");
+            }
+            let repo = Repo::discover(place).expect("is one");
+            let worktrees = repo.worktrees().expect("can be listed");
+            let head = repo.ref_id("HEAD").expect("can be read").expect("is there");
+            let expected = by_git(place);
+            assert_eq!(repo.dirty_paths(&worktrees[0], head).expect("can be told"), expected, "seed {seed}");
+            if let Ok(Some(paths)) = repo.changed_tracked(&worktrees[0], head) {
+                assert_eq!(paths, expected, "seed {seed}");
+                told += 1;
+                dirty += usize::from(!paths.is_empty());
+            }
+        }
+        assert!(told > 30 && dirty > 10, "git was not needed for {told}, {dirty} of them dirty");
     }
 }

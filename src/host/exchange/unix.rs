@@ -61,8 +61,7 @@ impl Folder {
         let (folder, name) = (&bytes[..slash], &bytes[slash + 1..]);
         let mut last = self.last.borrow_mut();
         if last.as_ref().is_none_or(|(known, _)| known != folder) {
-            let opened = openat(&self.directory, folder, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?;
-            *last = Some((folder.to_vec(), opened));
+            *last = Some((folder.to_vec(), open_beneath(self.directory.as_fd(), folder)?));
         }
         let directory = last.as_ref().map_or(self.directory.as_fd(), |(_, directory)| directory.as_fd());
         Ok(stat_of(&statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?))

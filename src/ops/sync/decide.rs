@@ -246,7 +246,7 @@ impl Stack<'_> {
 
     fn obstacle(&self, repo: &Repo, planned: &mut Planned, tip: &Tip, head: ObjectId) -> Result<Option<Obstacle>> {
         if let Some(worktree) = &planned.worktree {
-            let dirty = look::dirty_paths(repo, worktree, head)?;
+            let dirty = repo.dirty_paths(worktree, head)?;
             if !dirty.is_empty() && !self.options.autostash {
                 let mut obstacle = look::dirty_obstacle(&dirty);
                 obstacle.remedy = Some(format!("{} --autostash", self.options.again(&planned.session.name)));

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::git::worktrees::Head;
-use crate::git::{Repo, Worktree, hooks, status};
+use crate::git::{Repo, Worktree, hooks};
 use crate::ops::base::{Tip, short_name};
 use crate::ops::shell_quoted;
 use crate::ops::sync::{Obstacle, Options, Reason};
@@ -90,16 +90,6 @@ pub(super) fn base_obstacle(repo: &Repo, base: &BaseNow, tip: &Tip) -> Result<Op
     )))
 }
 
-/// Tracked paths that are not as `HEAD` has them; none of a clean worktree.
-pub(super) fn dirty_paths(repo: &Repo, worktree: &Worktree, head: ObjectId) -> Result<Vec<BString>> {
-    if !repo.is_dirty(worktree, head)? {
-        return Ok(Vec::new());
-    }
-    let changed = status::changed_paths(&worktree.path)?;
-    let is_dirty = |change: &status::ChangedPath| change.mark != *b"??" && !change.is_in_submodule;
-    Ok(changed.into_iter().filter(is_dirty).map(|change| change.path).collect())
-}
-
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
     shell_quoted(&path.display().to_string())
@@ -167,7 +157,7 @@ pub(super) fn hooks_left_out(repo: &Repo, worktree: &Worktree) -> bool {
 /// Refused, with the sentence and the command that helps.
 pub fn require_free(repo: &Repo, session: &Loaded, worktree: &Worktree, head: ObjectId) -> Result<()> {
     require_still(session, worktree)?;
-    let dirty = dirty_paths(repo, worktree, head)?;
+    let dirty = repo.dirty_paths(worktree, head)?;
     if dirty.is_empty() {
         return Ok(());
     }

@@ -114,7 +114,7 @@ fn carried_back(
     if changes.is_some() && unexpected.is_none() {
         return Ok(Some((after, before)));
     }
-    if !repo.is_dirty(worktree, route.old)? {
+    if repo.dirty_paths(worktree, route.old)?.is_empty() {
         warnings.push(format!(
             "What was uncommitted in '{name}' before that sync does not come back by itself: {is_there}"
         ));
