@@ -74,8 +74,8 @@ impl Repo {
         let is_as_old = count.is_some();
         let known = |node: &Node| node.tree.and_then(|(count, _)| i64::try_from(count).ok());
         for (name, before, after) in self.differing_entries(Some(old), Some(new))? {
-            let tree = |slot: crate::git::merge::Slot| slot.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id);
-            let files = |slot: crate::git::merge::Slot| i64::from(slot.is_some_and(|(mode, _)| !mode.is_tree()));
+            let tree = |slot: crate::git::trees::Slot| slot.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id);
+            let files = |slot: crate::git::trees::Slot| i64::from(slot.is_some_and(|(mode, _)| !mode.is_tree()));
             let mut change = Some(files(after) - files(before));
             let place = node.below.iter().position(|below| below.name == name);
             if let Some(old) = tree(before) {

@@ -193,7 +193,8 @@ impl Repo {
     ) -> Result<bool> {
         let unreadable = || format!("The tree {tree} could not be read.");
         let bytes = self.tree(tree)?;
-        for entry in gix::objs::TreeRefIter::from_bytes(&bytes, self.hash_kind()) {
+        let entries = bytes.pieces().flat_map(|piece| gix::objs::TreeRefIter::from_bytes(piece, self.hash_kind()));
+        for entry in entries {
             let entry = entry.or_refuse(unreadable)?;
             let above = prefix.len();
             prefix.extend_from_slice(entry.filename);

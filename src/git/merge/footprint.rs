@@ -1,8 +1,8 @@
 //! What a change touches, by path: two changes whose footprints do not meet cannot be in each other's way.
 
-use super::pick::Slot;
 use crate::error::Result;
 use crate::git::Repo;
+use crate::git::trees::Slot;
 use crate::session::{BString, ObjectId};
 use std::cmp::Ordering;
 

@@ -2,8 +2,9 @@
 
 use super::Scratch;
 use super::foresee::{Contents, Foresight};
-use super::oracle::{Oracle, Stages, Verdict, tell};
+use super::oracle::{Oracle, Stages, Verdict};
 use super::pick::{Picked, Shared};
+use super::told::tell;
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::replay::Objects;
@@ -117,8 +118,7 @@ impl Merger {
     /// Refused, if the temporary directory cannot be written to.
     pub fn lend(&mut self, objects: &[ObjectId]) -> Result<Scratch> {
         let scratch = Scratch::new(&self.repo)?;
-        let store = gix::odb::loose::Store::at(scratch.directory(), self.repo.hash_kind());
-        tell(&mut self.repo, &store, &mut HashSet::new(), objects.to_vec())?;
+        tell(&mut self.repo, scratch.directory(), &mut HashSet::new(), objects.to_vec())?;
         Ok(scratch)
     }
 
@@ -387,7 +387,8 @@ impl Repo {
         let (mut tree, mut names) = (tree, path.split(|byte| *byte == b'/').peekable());
         while let Some(name) = names.next() {
             let bytes = self.tree(tree)?;
-            let mut entries = gix::objs::TreeRefIter::from_bytes(&bytes, self.hash_kind());
+            let mut entries =
+                bytes.pieces().flat_map(|piece| gix::objs::TreeRefIter::from_bytes(piece, self.hash_kind()));
             let found = entries.find(|entry| entry.as_ref().map_or(true, |entry| entry.filename == name));
             match found.transpose().or_refuse(unreadable)? {
                 Some(entry) if names.peek().is_none() => return Ok(Some((entry.mode, entry.oid.to_owned()))),

@@ -11,6 +11,7 @@ mod merger;
 mod oracle;
 mod pick;
 mod texts;
+mod told;
 mod train;
 
 pub(in crate::git) use beyond::Ancestries;
@@ -19,7 +20,6 @@ pub use files::{Changes, File};
 pub use footprint::{Footprint, Meeting, Touched, directories};
 pub use merger::{Merger, Question};
 pub use oracle::{Stages, Verdict};
-pub(in crate::git) use pick::Slot;
 pub use train::{Joined, Standing, Trains};
 
 use crate::error::{Context, Error, Result};

@@ -3,6 +3,7 @@
 //! It takes many questions in one process, but answers only once its output is full or its input ends: a chain, where
 //! each question depends on the answer before, needs a process for each, and questions that are independent one for all.
 
+use super::told::tell;
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::merge::{Question, Scratch};
@@ -153,7 +154,7 @@ impl Oracle {
     }
 
     fn tell(&mut self, repo: &mut Repo, needed: Vec<ObjectId>) -> Result<()> {
-        tell(repo, &self.theirs, &mut self.told, needed)
+        tell(repo, self.scratch.directory(), &mut self.told, needed)
     }
 
     /// Brings a tree that git made, and what is below it, into memory; `near` is a tree that most of it is in.
@@ -187,38 +188,6 @@ impl Oracle {
         self.told.insert(id);
         Ok(true)
     }
-}
-
-/// Writes what is in memory, and what that needs, where git finds it.
-pub(super) fn tell(
-    repo: &mut Repo,
-    store: &gix::odb::loose::Store,
-    told: &mut HashSet<ObjectId>,
-    mut needed: Vec<ObjectId>,
-) -> Result<()> {
-    let Some(memory) = repo.inner.objects.take_object_memory() else { return Ok(()) };
-    let mut outcome = Ok(());
-    while let Some(id) = needed.pop() {
-        let Some((kind, bytes)) = memory.get(&id) else { continue };
-        if outcome.is_err() || !told.insert(id) {
-            continue;
-        }
-        match kind {
-            gix::objs::Kind::Tree => {
-                let entries = gix::objs::TreeRefIter::from_bytes(bytes, repo.hash_kind());
-                needed.extend(entries.filter_map(std::result::Result::ok).map(|entry| entry.oid.to_owned()));
-            }
-            gix::objs::Kind::Commit => {
-                let mut commit = gix::objs::CommitRefIter::from_bytes(bytes, repo.hash_kind());
-                needed.extend(commit.tree_id().ok());
-                needed.extend(commit.parent_ids());
-            }
-            _ => {}
-        }
-        outcome = store.write_buf(*kind, bytes).map(drop);
-    }
-    repo.inner.objects.set_object_memory(memory);
-    outcome.or_refuse(|| "The temporary directory could not be written to.")
 }
 
 /// `<mode> <id> <stage> TAB <path>` each.

@@ -9,18 +9,10 @@
 use super::oracle::Stages;
 use crate::error::{Context, Result};
 use crate::git::Repo;
-use crate::git::trees::Tree;
 use crate::session::{BString, ObjectId};
-use gix::bstr::ByteSlice;
-use gix::objs::tree::{Entry, EntryMode, EntryRef};
-use std::cmp::Ordering;
+use gix::objs::Write as _;
+use gix::objs::tree::EntryMode;
 use std::collections::HashMap;
-
-/// One entry of a tree.
-pub(in crate::git) type Slot = Option<(EntryMode, ObjectId)>;
-
-/// The entries of a tree that differ between two, by name: before and after.
-pub(in crate::git) type Differing = Vec<(BString, Slot, Slot)>;
 
 /// A file whose content both sides changed: of one mode on all sides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,11 +89,9 @@ impl Repo {
         way: &mut Way<'_>,
     ) -> Result<Option<Option<ObjectId>>> {
         let differing = self.differing_entries(base, Some(theirs))?;
-        let mut entries = self.entries(ours)?;
-        let mut is_changed = false;
+        let Some(mut editable) = self.editable(ours)? else { return Ok(None) };
         for (name, before, after) in differing {
-            let at = entries.iter().position(|entry| entry.filename == name);
-            let now = at.map(|at| (entries[at].mode, entries[at].oid));
+            let now = editable.slot(name.as_ref())?;
             let becomes = if now == before {
                 after
             } else {
@@ -138,144 +128,18 @@ impl Repo {
                     _ => return Ok(None),
                 }
             };
-            if becomes == now {
-                continue;
-            }
-            is_changed = true;
-            match (at, becomes) {
-                (Some(at), Some((mode, oid))) => (entries[at].mode, entries[at].oid) = (mode, oid),
-                (Some(at), None) => drop(entries.remove(at)),
-                (None, Some((mode, oid))) => entries.push(Entry { mode, filename: name, oid }),
-                (None, None) => {}
+            if becomes != now {
+                editable.set(name.as_ref(), becomes)?;
             }
         }
-        if !is_changed {
+        if !editable.is_changed() {
             return Ok(Some(Some(ours)));
         }
-        if entries.is_empty() {
+        if editable.bytes().is_empty() {
             return Ok(Some(None));
         }
-        entries.sort();
-        let tree = gix::objs::Tree { entries };
-        Ok(Some(Some(self.inner.write_object(&tree).or_refuse(|| "A tree could not be written.")?.detach())))
-    }
-
-    fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>> {
-        let unreadable = || format!("The tree {tree} could not be read.");
-        let tree = self.tree(tree)?;
-        gix::objs::TreeRefIter::from_bytes(&tree, self.hash_kind())
-            .map(|entry| entry.map(Entry::from).or_refuse(unreadable))
-            .collect()
-    }
-
-    /// Most of two trees is the same: it is skipped as bytes, and nothing is copied of it.
-    pub(in crate::git) fn differing_entries(&self, a: Option<ObjectId>, b: Option<ObjectId>) -> Result<Differing> {
-        let read = |tree: Option<ObjectId>| tree.map_or(Ok(Tree::Empty), |tree| self.tree(tree));
-        let (before, after) = (read(a)?, read(b)?);
-        let mut before = Entries { rest: &before, hash: self.hash_kind() };
-        let mut after = Entries { rest: &after, hash: self.hash_kind() };
-        let mut differing: Differing = Vec::new();
-        let slot = |entry: &EntryRef<'_>| Some((entry.mode, entry.oid.to_owned()));
-        loop {
-            Entries::skip_same(&mut before, &mut after);
-            let order = match (before.first()?, after.first()?) {
-                (None, None) => break,
-                (Some(a), None) => {
-                    differing.push((a.filename.to_owned(), slot(&a), None));
-                    Ordering::Less
-                }
-                (None, Some(b)) => {
-                    differing.push((b.filename.to_owned(), None, slot(&b)));
-                    Ordering::Greater
-                }
-                (Some(a), Some(b)) if a.filename == b.filename => {
-                    if a.oid != b.oid || a.mode != b.mode {
-                        differing.push((a.filename.to_owned(), slot(&a), slot(&b)));
-                    }
-                    Ordering::Equal
-                }
-                (Some(a), Some(b)) => {
-                    let order = a.cmp(&b);
-                    match order {
-                        Ordering::Less => differing.push((a.filename.to_owned(), slot(&a), None)),
-                        _ => differing.push((b.filename.to_owned(), None, slot(&b))),
-                    }
-                    order
-                }
-            };
-            if order != Ordering::Greater {
-                before.advance();
-            }
-            if order != Ordering::Less {
-                after.advance();
-            }
-        }
-        // A file that became a directory stands in two places.
-        differing.sort_by(|a, b| a.0.cmp(&b.0));
-        differing.dedup_by(|later, earlier| {
-            let is_same = later.0 == earlier.0;
-            if is_same {
-                earlier.1 = earlier.1.or(later.1);
-                earlier.2 = earlier.2.or(later.2);
-            }
-            is_same
-        });
-        Ok(differing)
-    }
-
-    /// The names at the top of two trees that differ, by name.
-    pub(in crate::git) fn differing_at_top(&self, a: ObjectId, b: ObjectId) -> Result<Differing> {
-        if a == b { Ok(Vec::new()) } else { self.differing_entries(Some(a), Some(b)) }
-    }
-
-    /// The paths that differ between two trees, sorted, and whether each was there before.
-    ///
-    /// # Errors
-    /// Refused, if a tree cannot be read.
-    pub fn changed_between_trees(&self, a: ObjectId, b: ObjectId) -> Result<Vec<(BString, bool)>> {
-        let leaves = self.differing_leaves(a, b)?;
-        let mut paths: Vec<_> = leaves.into_iter().map(|(path, before, _)| (path, before.is_some())).collect();
-        paths.sort();
-        Ok(paths)
-    }
-
-    /// What differs between two trees, whole trees left out: path, before and after. A file that became a directory is
-    /// there by itself and with what is below it.
-    pub(in crate::git) fn differing_leaves(&self, a: ObjectId, b: ObjectId) -> Result<Differing> {
-        let mut leaves = Vec::new();
-        self.collect_leaves(Some(a), Some(b), &BString::default(), &mut leaves, &mut None)?;
-        Ok(leaves)
-    }
-
-    /// `vanished`, where somebody asks, gets the directories that are no more.
-    pub(super) fn collect_leaves(
-        &self,
-        a: Option<ObjectId>,
-        b: Option<ObjectId>,
-        prefix: &BString,
-        leaves: &mut Differing,
-        vanished: &mut Option<&mut Vec<BString>>,
-    ) -> Result<()> {
-        if a == b {
-            return Ok(());
-        }
-        for (name, before, after) in self.differing_entries(a, b)? {
-            let mut path = prefix.clone();
-            path.extend_from_slice(&name);
-            let tree = |slot: Slot| slot.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id);
-            let leaf = |slot: Slot| slot.filter(|(mode, _)| !mode.is_tree());
-            if leaf(before).is_some() || leaf(after).is_some() {
-                leaves.push((path.clone(), leaf(before), leaf(after)));
-            }
-            if tree(before).is_some() || tree(after).is_some() {
-                if let (Some(vanished), Some(_), None) = (vanished.as_mut(), tree(before), tree(after)) {
-                    vanished.push(path.clone());
-                }
-                path.push(b'/');
-                self.collect_leaves(tree(before), tree(after), &path, leaves, vanished)?;
-            }
-        }
-        Ok(())
+        let written = self.inner.objects.write_buf(gix::objs::Kind::Tree, editable.bytes());
+        Ok(Some(Some(written.or_refuse(|| "A tree could not be written.")?)))
     }
 }
 
@@ -294,46 +158,5 @@ impl Repo {
     /// Refused, if the tree cannot be read.
     pub fn is_directory_at(&self, tree: ObjectId, path: &BString) -> Result<bool> {
         Ok(self.entry_at(tree, path)?.is_some_and(|(mode, _)| mode.is_tree()))
-    }
-}
-
-/// What is left of a tree's bytes: entries of a mode, a blank, a name, a zero byte and an id each.
-struct Entries<'a> {
-    rest: &'a [u8],
-    hash: gix::hash::Kind,
-}
-
-impl<'a> Entries<'a> {
-    fn first(&self) -> Result<Option<EntryRef<'a>>> {
-        let entry = gix::objs::TreeRefIter::from_bytes(self.rest, self.hash).next();
-        entry.transpose().or_refuse(|| "A tree could not be read.")
-    }
-
-    fn length_of_first(&self) -> Option<usize> {
-        Some(self.rest.find_byte(0)? + 1 + self.hash.len_in_bytes())
-    }
-
-    fn advance(&mut self) {
-        let length = self.length_of_first().unwrap_or(usize::MAX);
-        self.rest = self.rest.get(length..).unwrap_or_default();
-    }
-
-    /// Skips the entries that both begin with; all of them, where nothing else is left.
-    fn skip_same(a: &mut Entries<'a>, b: &mut Entries<'a>) {
-        let (strides, other) = (a.rest.as_chunks::<64>(), b.rest.as_chunks::<64>());
-        let count = strides.0.iter().zip(other.0).take_while(|(a, b)| a == b).count();
-        if count == strides.0.len() && count == other.0.len() && strides.1 == other.1 {
-            (a.rest, b.rest) = (&[], &[]);
-            return;
-        }
-        let same = count * 64;
-        let mut skipped = 0;
-        while let Some(length) = a.length_of_first()
-            && skipped + length <= same
-        {
-            skipped += length;
-            a.rest = &a.rest[length..];
-        }
-        b.rest = &b.rest[skipped..];
     }
 }

@@ -4,7 +4,8 @@
 use super::lacking::Bits;
 use crate::error::{Context, Result};
 use crate::git::Repo;
-use crate::git::merge::{Slot, directories};
+use crate::git::merge::directories;
+use crate::git::trees::{Differing, Slot};
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,6 +33,14 @@ fn visible(path: &BString) -> BString {
 /// commits do not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape(u64);
+
+impl Shape {
+    fn of(differing: &Differing) -> Shape {
+        let mut hasher = DefaultHasher::new();
+        differing.iter().for_each(|(name, ..)| name.hash(&mut hasher));
+        Shape(hasher.finish())
+    }
+}
 
 /// What is asked of one base: which of the branches' commits it may have.
 #[derive(Debug, Default)]
@@ -140,11 +149,7 @@ impl Repo {
     /// Refused, if it cannot be read.
     pub fn change_shape(&self, id: ObjectId) -> Result<Shape> {
         let (before, tree) = self.trees_of_change(id)?;
-        let mut hasher = DefaultHasher::new();
-        for (name, ..) in self.differing_at_top(before, tree)? {
-            name.hash(&mut hasher);
-        }
-        Ok(Shape(hasher.finish()))
+        Ok(Shape::of(&self.differing_at_top(before, tree)?))
     }
 
     /// Those of the base's commits that touch the paths which a wanted one of a branch that lacks them touches.
@@ -155,12 +160,13 @@ impl Repo {
         let mut alike = Vec::new();
         for (id, lacking) in lacked {
             let is_wanted = |by: Option<&Bits>| by.is_some_and(|by| by.meets(lacking));
-            if !is_wanted(wanted.shapes.get(&self.change_shape(*id)?)) {
+            let (before, tree) = self.trees_of_change(*id)?;
+            let differing = self.differing_at_top(before, tree)?;
+            if !is_wanted(wanted.shapes.get(&Shape::of(&differing))) {
                 continue;
             }
-            let (before, tree) = self.trees_of_change(*id)?;
             let mut paths = Vec::new();
-            if !self.changes_only((Some(before), Some(tree)), &BString::default(), &wanted.places, &mut paths)? {
+            if !self.lies_at(differing, &BString::default(), &wanted.places, &mut paths)? {
                 continue;
             }
             paths.sort();
@@ -181,23 +187,18 @@ impl Repo {
         Ok(Key::of(self.changed_between_trees(before, tree)?.iter().map(|(path, _)| path)))
     }
 
-    /// Whether all that differs between two trees lies at these places; then `paths` has got what differs. No tree is read
-    /// once it is known that it does not.
-    fn changes_only(
+    /// Whether all that differs in a directory lies at these places; then `paths` has got it. No tree is read once it is
+    /// known that it does not.
+    fn lies_at(
         &self,
-        (before, after): (Option<ObjectId>, Option<ObjectId>),
+        differing: Differing,
         prefix: &BString,
         places: &HashSet<BString>,
         paths: &mut Vec<BString>,
     ) -> Result<bool> {
-        if before == after {
-            return Ok(true);
-        }
-        let differing: Vec<_> = self
-            .differing_entries(before, after)?
-            .into_iter()
-            .map(|(name, before, after)| (BString::from([prefix.as_slice(), &name].concat()), before, after))
-            .collect();
+        let below = |name: BString| BString::from([prefix.as_slice(), &name].concat());
+        let differing: Vec<_> =
+            differing.into_iter().map(|(name, before, after)| (below(name), before, after)).collect();
         if differing.iter().any(|(path, ..)| !places.contains(&visible(path))) {
             return Ok(false);
         }
@@ -207,8 +208,9 @@ impl Repo {
             if is_leaf(&before) || is_leaf(&after) {
                 paths.push(path.clone());
             }
+            let (before, after) = (tree(before), tree(after));
             path.push(b'/');
-            if !self.changes_only((tree(before), tree(after)), &path, places, paths)? {
+            if before != after && !self.lies_at(self.differing_entries(before, after)?, &path, places, paths)? {
                 return Ok(false);
             }
         }
@@ -217,25 +219,23 @@ impl Repo {
 
     /// The trees before and after a commit: from the commit graph, where there is one, so that nothing is inflated.
     fn trees_of_change(&self, id: ObjectId) -> Result<(ObjectId, ObjectId)> {
-        let (tree, parent) = self.tree_and_parent(id)?;
-        let before = match parent {
-            Some(parent) => self.tree_and_parent(parent)?.0,
-            None => ObjectId::empty_tree(self.hash_kind()),
-        };
-        Ok((before, tree))
-    }
-
-    fn tree_and_parent(&self, id: ObjectId) -> Result<(ObjectId, Option<ObjectId>)> {
         let unreadable = || format!("The commit {id} could not be read.");
         if let Some(graph) = self.commit_graph()
             && let Some(commit) = graph.commit_by_id(id)
         {
-            let parent = commit.iter_parents().next().transpose().or_refuse(unreadable)?;
-            return Ok((commit.root_tree_id().to_owned(), parent.map(|at| graph.id_at(at).to_owned())));
+            let before = match commit.iter_parents().next().transpose().or_refuse(unreadable)? {
+                Some(parent) => graph.commit_at(parent).root_tree_id().to_owned(),
+                None => ObjectId::empty_tree(self.hash_kind()),
+            };
+            return Ok((before, commit.root_tree_id().to_owned()));
         }
         let commit = self.inner.find_commit(id).or_refuse(unreadable)?;
         let tree = commit.tree_id().or_refuse(unreadable)?.detach();
-        Ok((tree, commit.parent_ids().next().map(gix::Id::detach)))
+        let Some(parent) = commit.parent_ids().next() else {
+            return Ok((ObjectId::empty_tree(self.hash_kind()), tree));
+        };
+        let parent = self.inner.find_commit(parent).or_refuse(unreadable)?;
+        Ok((parent.tree_id().or_refuse(unreadable)?.detach(), tree))
     }
 
     /// What a commit's change adds less what it takes, line by line, white space left out as git's patch ids leave it

@@ -1,6 +1,7 @@
 //! Trees as they lie in packs. Histories are read tree after tree, each a delta of one that was read before: here every
-//! step of such a chain is kept as it was made, the full tree at its end too, and handed out without being copied. What
-//! is not found here, or is damaged, is read as any other object is, which says what is wrong with it.
+//! step of such a chain is kept as it was made, the full tree at its end too, and what two of them have in common is there
+//! once, so that what they differ in is soon found. What is not found here, or is damaged, is read as any other object is,
+//! which says what is wrong with it.
 
 use super::Repo;
 use crate::error::{Context, Result};
@@ -10,9 +11,16 @@ use gix::zlib::Inflate;
 use pack::data::entry::Header;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+
+mod delta;
+mod differing;
+mod editable;
+mod pieces;
+
+pub(super) use differing::{Differing, Slot};
+pub(super) use pieces::Tree;
 
 /// Where there are more packs than that, to look through one after the other would be slower.
 const MOST_PACKS: usize = 64;
@@ -26,31 +34,15 @@ pub(super) type Packs = Arc<OnceLock<Vec<Pack>>>;
 pub(super) struct Pack {
     index: pack::index::File,
     data: pack::data::File,
-}
-
-/// The bytes of a tree.
-pub(super) enum Tree<'repo> {
-    Packed(Arc<Vec<u8>>),
-    Other(gix::Object<'repo>),
-    Empty,
-}
-
-impl Deref for Tree<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Tree::Packed(bytes) => bytes,
-            Tree::Other(object) => &object.data,
-            Tree::Empty => &[],
-        }
-    }
+    hash: gix::hash::Kind,
 }
 
 /// What one handle has read, by pack and offset. What was not asked for since half of the room was used up is forgotten.
 pub(super) struct Trees {
-    young: HashMap<(usize, u64), Arc<Vec<u8>>>,
-    old: HashMap<(usize, u64), Arc<Vec<u8>>>,
+    young: HashMap<(usize, u64), Tree>,
+    old: HashMap<(usize, u64), Tree>,
+    /// Those among the young ones that were asked for by name.
+    named: gix::hashtable::HashMap<ObjectId, Tree>,
     /// Bytes of the young ones.
     weight: usize,
     room: usize,
@@ -63,6 +55,7 @@ impl Trees {
         RefCell::new(Trees {
             young: HashMap::new(),
             old: HashMap::new(),
+            named: gix::hashtable::HashMap::default(),
             weight: 0,
             room: megabytes * 1024 * 1024,
             inflate: Inflate::default(),
@@ -70,26 +63,28 @@ impl Trees {
         })
     }
 
-    fn known(&mut self, key: (usize, u64)) -> Option<Arc<Vec<u8>>> {
+    fn known(&mut self, key: (usize, u64)) -> Option<Tree> {
         if let Some(known) = self.young.get(&key) {
-            return Some(Arc::clone(known));
+            return Some(known.clone());
         }
         let known = self.old.remove(&key)?;
-        self.keep(key, &known);
+        self.keep(key, &known, known.weight());
         Some(known)
     }
 
-    fn keep(&mut self, key: (usize, u64), bytes: &Arc<Vec<u8>>) {
-        if self.weight + bytes.len() > self.room / 2 {
+    /// `weight` is how much it takes by itself.
+    fn keep(&mut self, key: (usize, u64), tree: &Tree, weight: usize) {
+        if self.weight + weight > self.room / 2 {
             self.old = std::mem::take(&mut self.young);
+            self.named.clear();
             self.weight = 0;
         }
-        self.weight += bytes.len();
-        self.young.insert(key, Arc::clone(bytes));
+        self.weight += weight;
+        self.young.insert(key, tree.clone());
     }
 
     /// The tree at an offset of a pack; none where something else is there, or nothing that can be read.
-    fn at(&mut self, number: usize, pack: &Pack, offset: u64) -> Option<Arc<Vec<u8>>> {
+    fn at(&mut self, number: usize, pack: &Pack, offset: u64) -> Option<Tree> {
         let mut entry = pack.data.entry(offset).ok()?;
         let mut chain = Vec::new();
         let mut tree = loop {
@@ -101,9 +96,9 @@ impl Trees {
                 Header::Tree => {
                     let mut bytes = vec![0; size(entry.decompressed_size)?];
                     pack.data.decompress_entry(&entry, &mut self.inflate, &mut bytes).ok()?;
-                    let bytes = Arc::new(bytes);
-                    self.keep((number, at), &bytes);
-                    break bytes;
+                    let tree = Tree::of(&bytes, pack.hash);
+                    self.keep((number, at), &tree, tree.weight());
+                    break tree;
                 }
                 Header::OfsDelta { base_distance } => entry.checked_base_pack_offset(base_distance)?,
                 Header::RefDelta { base_id } => pack.offset_of(base_id)?,
@@ -118,8 +113,9 @@ impl Trees {
         for entry in chain.into_iter().rev() {
             self.delta.resize(size(entry.decompressed_size)?, 0);
             pack.data.decompress_entry(&entry, &mut self.inflate, &mut self.delta).ok()?;
-            tree = Arc::new(applied(&tree, &self.delta)?);
-            self.keep((number, entry.pack_offset()), &tree);
+            let (made, weight) = delta::applied(&tree, &self.delta, pack.hash)?;
+            tree = made;
+            self.keep((number, entry.pack_offset()), &tree, weight);
         }
         Some(tree)
     }
@@ -132,23 +128,30 @@ impl Pack {
 }
 
 impl Repo {
-    /// The bytes of a tree.
+    /// A tree.
     ///
     /// # Errors
     /// Refused, if it cannot be read.
-    pub(super) fn tree(&self, id: ObjectId) -> Result<Tree<'_>> {
+    pub(super) fn tree(&self, id: ObjectId) -> Result<Tree> {
         if id.is_empty_tree() {
-            return Ok(Tree::Empty);
+            return Ok(Tree::default());
         }
-        for (number, pack) in self.packs.get_or_init(|| self.open_packs()).iter().enumerate() {
-            if let Some(offset) = pack.offset_of(id)
-                && let Some(bytes) = self.trees.borrow_mut().at(number, pack, offset)
-            {
-                return Ok(Tree::Packed(bytes));
-            }
+        if let Some(tree) = self.packed_tree(id) {
+            return Ok(tree);
         }
         let object = self.inner.find_object(id).or_refuse(|| format!("The tree {id} could not be read."))?;
-        Ok(Tree::Other(object))
+        Ok(Tree::of(&object.data, self.hash_kind()))
+    }
+
+    fn packed_tree(&self, id: ObjectId) -> Option<Tree> {
+        let mut trees = self.trees.borrow_mut();
+        if let Some(known) = trees.named.get(&id) {
+            return Some(known.clone());
+        }
+        let mut packs = self.packs.get_or_init(|| self.open_packs()).iter().enumerate();
+        let tree = packs.find_map(|(number, pack)| trees.at(number, pack, pack.offset_of(id)?))?;
+        trees.named.insert(id, tree.clone());
+        Some(tree)
     }
 
     /// None where objects stand for others: gix knows about those.
@@ -179,7 +182,7 @@ impl Repo {
 impl Pack {
     fn open(index: &Path, hash: gix::hash::Kind) -> Option<Pack> {
         let data = pack::data::File::at(index.with_extension("pack"), hash).ok()?;
-        Some(Pack { index: pack::index::File::at(index, hash).ok()?, data })
+        Some(Pack { index: pack::index::File::at(index, hash).ok()?, data, hash })
     }
 }
 
@@ -187,57 +190,8 @@ fn size(bytes: u64) -> Option<usize> {
     usize::try_from(bytes).ok().filter(|bytes| *bytes <= LARGEST)
 }
 
-/// What a delta (`gitformat-pack(5)`) makes of its base; none if it is not one of it.
-fn applied(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = delta.iter();
-    let mut number = || {
-        let (mut number, mut shift) = (0_u64, 0_u32);
-        loop {
-            let byte = *rest.next()?;
-            number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-    };
-    let (before, after) = (size(number()?)?, size(number()?)?);
-    if before != base.len() {
-        return None;
-    }
-    let mut rest = rest.as_slice();
-    let mut made = Vec::with_capacity(after);
-    while let Some((&instruction, tail)) = rest.split_first() {
-        rest = tail;
-        if instruction & 0x80 == 0 {
-            let length = usize::from(instruction);
-            if length == 0 {
-                return None;
-            }
-            made.extend_from_slice(rest.get(..length)?);
-            rest = &rest[length..];
-            continue;
-        }
-        let mut take = |from: u8, count: u8| {
-            (0..count).filter(|n| instruction >> (from + n) & 1 == 1).try_fold(0_usize, |number, n| {
-                let (&byte, tail) = rest.split_first()?;
-                rest = tail;
-                Some(number | usize::from(byte) << (8 * n))
-            })
-        };
-        let (from, length) = (take(0, 4)?, take(4, 3)?);
-        let length = if length == 0 { 0x10000 } else { length };
-        made.extend_from_slice(base.get(from..from.checked_add(length)?)?);
-        if made.len() > after {
-            return None;
-        }
-    }
-    (made.len() == after).then_some(made)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Tree, applied};
     use crate::git::Repo;
     use crate::host::process::Command;
     use crate::session::ObjectId;
@@ -275,8 +229,12 @@ mod tests {
         repo.trees = super::Trees::with_room(room);
         for id in ids.iter().chain(ids.iter().rev()) {
             let tree = repo.tree(*id).expect("can be read");
-            assert_eq!(matches!(tree, Tree::Packed(_)), are_packed);
-            assert_eq!(&*tree, git(place, &["cat-file", "tree", &id.to_string()]), "{id}");
+            assert_eq!(repo.packed_tree(*id).is_some(), are_packed);
+            assert_eq!(
+                tree.pieces().collect::<Vec<_>>().concat(),
+                git(place, &["cat-file", "tree", &id.to_string()]),
+                "{id}"
+            );
         }
     }
 
@@ -304,7 +262,9 @@ mod tests {
         git(place, &["repack", "-adfq"]);
         git(place, &["replace", &ids[0].to_string(), &ids[1].to_string()]);
         let repo = Repo::discover(place).expect("is one");
-        assert_eq!(&*repo.tree(ids[0]).expect("can be read"), git(place, &["cat-file", "tree", &ids[1].to_string()]));
+        let tree = repo.tree(ids[0]).expect("can be read");
+        let expected = git(place, &["cat-file", "tree", &ids[1].to_string()]);
+        assert_eq!(tree.pieces().collect::<Vec<_>>().concat(), expected);
     }
 
     #[test]
@@ -327,17 +287,5 @@ mod tests {
             refused += ids.iter().filter(|id| repo.tree(**id).is_err()).count();
         }
         assert!(refused > 0);
-    }
-
-    #[test]
-    fn a_delta_that_does_not_fit_makes_nothing() {
-        assert_eq!(applied(b"abcdef", &[6, 5, 0x91, 1, 3, 2, b'x', b'y']), Some(b"bcdxy".to_vec()));
-        assert_eq!(applied(b"abcdef", &[6, 6, 0x91, 1, 3, 2, b'x', b'y']), None, "too short");
-        assert_eq!(applied(b"abcdef", &[6, 4, 0x91, 1, 3, 2, b'x', b'y']), None, "too long");
-        assert_eq!(applied(b"abcde", &[6, 5, 0x91, 1, 3, 2, b'x', b'y']), None, "another base");
-        assert_eq!(applied(b"abcdef", &[6, 5, 0x91, 4, 3, 2, b'x', b'y']), None, "past the end");
-        assert_eq!(applied(b"abcdef", &[6, 5, 0x91, 1]), None, "cut off");
-        assert_eq!(applied(b"abcdef", &[6, 0, 0]), None, "no instruction");
-        assert_eq!(applied(b"", &[0x80]), None);
     }
 }
