@@ -12,6 +12,7 @@ pub mod index;
 pub mod merge;
 mod notes;
 mod objects;
+mod packed;
 pub mod refill;
 pub mod refs;
 pub mod replay;
@@ -38,8 +39,9 @@ pub struct Repo {
     common_dir: PathBuf,
     blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
     attributes: std::sync::Arc<std::sync::Mutex<index::Attributes>>,
-    packs: trees::Packs,
-    trees: std::cell::RefCell<trees::Trees>,
+    packs: packed::Packs,
+    trees: std::cell::RefCell<packed::Chains<trees::Tree>>,
+    texts: std::cell::RefCell<packed::Chains<packed::Bytes>>,
     /// The commit graph, once somebody asked for it; none where there is none.
     graph: std::cell::OnceCell<Option<gix::commitgraph::Graph>>,
     /// What is known of the histories of trunks.
@@ -101,8 +103,9 @@ impl Repo {
             common_dir,
             blobs: std::sync::Arc::default(),
             attributes: std::sync::Arc::default(),
-            packs: trees::Packs::default(),
-            trees: trees::Trees::with_room(16),
+            packs: packed::Packs::default(),
+            trees: packed::Chains::with_room(16),
+            texts: packed::Chains::with_room(32),
             graph: std::cell::OnceCell::new(),
             ancestries: merge::Ancestries::default(),
         })

@@ -87,7 +87,11 @@ impl Repo {
         if let Some(found) = self.blobs.lock().ok().and_then(|blobs| blobs.found.get(&id).cloned()) {
             return Ok(found);
         }
-        let bytes = Arc::new(self.blob(id)?);
+        let packed = self.texts.borrow_mut().find(self.packs(), id);
+        let bytes = match packed {
+            Some(bytes) => bytes,
+            None => Arc::new(self.blob(id)?),
+        };
         if let Ok(mut blobs) = self.blobs.lock()
             && blobs.size + bytes.len() <= ROOM
             && blobs.found.insert(id, Arc::clone(&bytes)).is_none()
