@@ -31,14 +31,15 @@ pub use worktrees::Worktree;
 use crate::error::{Context, Error, Result};
 use crate::session::ObjectId;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// An open repository, seen from one of its worktrees.
 pub struct Repo {
     inner: gix::Repository,
     backend: refs::Backend,
     common_dir: PathBuf,
-    blobs: std::sync::Arc<std::sync::Mutex<objects::Blobs>>,
-    attributes: std::sync::Arc<std::sync::Mutex<index::Attributes>>,
+    blobs: Arc<Mutex<objects::Blobs>>,
+    attributes: Arc<Mutex<index::Attributes>>,
     packs: packed::Packs,
     trees: std::cell::RefCell<packed::Chains<trees::Tree>>,
     texts: std::cell::RefCell<packed::Chains<packed::Bytes>>,
@@ -101,8 +102,8 @@ impl Repo {
             inner,
             backend,
             common_dir,
-            blobs: std::sync::Arc::default(),
-            attributes: std::sync::Arc::default(),
+            blobs: Arc::default(),
+            attributes: Arc::default(),
             packs: packed::Packs::default(),
             trees: packed::Chains::with_room(16),
             texts: packed::Chains::with_room(32),
@@ -282,6 +283,11 @@ impl Repo {
     /// Refused, if it cannot be opened again.
     pub fn another(&self) -> Result<Repo> {
         let another = Repo::of(self.inner.clone())?;
-        Ok(Repo { blobs: std::sync::Arc::clone(&self.blobs), packs: std::sync::Arc::clone(&self.packs), ..another })
+        Ok(Repo {
+            blobs: Arc::clone(&self.blobs),
+            attributes: Arc::clone(&self.attributes),
+            packs: Arc::clone(&self.packs),
+            ..another
+        })
     }
 }
