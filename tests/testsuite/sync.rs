@@ -595,6 +595,38 @@ fn messages_in_no_encoding_come_out_as_git_writes_them() {
 }
 
 #[test]
+fn modes_of_old_come_out_as_git_writes_them() {
+    let r = repo();
+    for (name, is_new) in [("added", true), ("changed", false)] {
+        r.git(&format!("session create {name}")).ok();
+        let s = r.session(name);
+        let path = if is_new { "odd.txt" } else { "top.txt" };
+        s.file("top.txt", "old\n").file("other.txt", "o\n").commit("files");
+        s.file(path, "x\n").git("add --all").ok();
+        let listed = s.git("write-tree").ok().text();
+        let listed = s.git(&format!("ls-tree {}", listed.trim_end())).ok().text();
+        let mut tree = Vec::new();
+        for entry in listed.lines() {
+            let (facts, name) = entry.split_once('\t').expect("a name");
+            let facts: Vec<&str> = facts.split(' ').collect();
+            let mode = if name == path { "100664" } else { facts[0].trim_start_matches('0') };
+            tree.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+            let byte = |at: usize| u8::from_str_radix(&facts[2][at..at + 2], 16).expect("hex");
+            tree.extend((0..facts[2].len()).step_by(2).map(byte));
+        }
+        let place = r.root().join("tree-object");
+        std::fs::write(&place, tree).expect("a file");
+        let tree = s.git_args(["hash-object", "-t", "tree", "-w", "--literally", &place.to_string_lossy()]).ok().text();
+        let commit = s.git(&format!("commit-tree -p HEAD -m odd {}", tree.trim_end())).ok().text();
+        s.git(&format!("reset --quiet --hard {}", commit.trim_end())).ok();
+    }
+    base_moves(&r);
+    let expected = ["added", "changed"].map(|name| rebased(&r, name, "main").expect("no conflict"));
+    sync(&r, "");
+    assert_eq!(["added", "changed"].map(|name| r.rev(name)), expected);
+}
+
+#[test]
 fn a_base_that_was_put_back_or_is_another_one_leaves_nothing_of_itself() {
     let r = repo();
     let low = session(&r, "low");

@@ -9,6 +9,7 @@
 use super::oracle::Stages;
 use crate::error::{Context, Result};
 use crate::git::Repo;
+use crate::git::trees::is_usual;
 use crate::session::{BString, ObjectId};
 use gix::objs::Write as _;
 use gix::objs::tree::EntryMode;
@@ -128,6 +129,9 @@ impl Repo {
                     _ => return Ok(None),
                 }
             };
+            if !is_usual(&becomes) {
+                return Ok(None);
+            }
             if becomes != now {
                 editable.set(name.as_ref(), becomes)?;
             }

@@ -13,6 +13,15 @@ use std::ops::Range;
 /// leave as they are.
 const MODES: [&[u8]; 5] = [b"100644 ", b"40000 ", b"100755 ", b"120000 ", b"160000 "];
 
+/// Whether git writes such an entry with the very mode that it has.
+pub(in crate::git) fn is_usual(slot: &Slot) -> bool {
+    slot.is_none_or(|(mode, _)| {
+        let mut buffer = Default::default();
+        let mode = mode.as_bytes(&mut buffer);
+        MODES.iter().any(|usual| usual.trim_ascii_end() == &**mode)
+    })
+}
+
 /// The bytes of a tree.
 pub(in crate::git) struct Editable {
     bytes: Vec<u8>,

@@ -7,6 +7,7 @@ mod editable;
 mod pieces;
 
 pub(super) use differing::{Differing, Slot};
+pub(super) use editable::is_usual;
 pub(super) use pieces::Tree;
 
 use super::Repo;
