@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Puts real topic branches onto a newer base, by `git session sync` and by `git rebase`, in one run.
 
-    benches/sync.py --repo CLONE --at DIRECTORY [--count 10 50] [--topics 200] [--runs 3] [speed] [floor] [agreement]
+    benches/sync.py --repo CLONE --at DIRECTORY [--count 10 50] [--back 245] [--until 0] [--topics 200] [--runs 3] [speed] [floor] [agreement]
     benches/sync.py --at DIRECTORY [--count 10 50 100 200] [--files 500] [--runs 3] growth
 
 The base is the first-parent history of the clone's branch, some hundred merges before its tip; the topics are the
-second parents of the merges after that. `speed` moves COUNT checked-out topics and prints wall and CPU (user and system of all
+second parents of the merges after that. `speed` moves COUNT checked-out topics, the same ones by both in turn, and prints wall and CPU (user and system of all
 descendants, medians) as ratios to a loop of `git rebase || git rebase --abort`, the files that were touched beside the
 paths that differ, what a dry run takes, and what `git status` in each of them takes afterwards. `agreement` compares the new commit ids, or that both conflict, for TOPICS
 branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
@@ -93,69 +93,71 @@ def mtimes(trees):
 
 
 def speed(args, count):
-    base, found = topics(args.repo, count, args.back)
-    places = {who: os.path.join(args.at, f"sync-{who}") for who in ("git", "session")}
-    trees = {who: {name: os.path.join(places[who] + "-trees", name) for name in found} for who in places}
-    for who, place in places.items():
-        clone(args.repo, place, base)
-        shutil.rmtree(place + "-trees", ignore_errors=True)
+    base, found = topics(args.repo, count, args.back, args.until)
+    if len(found) < count:
+        print(f"only {len(found)} such topics between HEAD~{args.back} and HEAD~{args.until}", file=sys.stderr)
+    count = len(found)
+    # Both work on the same worktrees, in turn: twice as many would leave less of the caches to either.
+    place = os.path.join(args.at, "sync")
+    trees = {name: os.path.join(place + "-trees", name) for name in found}
+    clone(args.repo, place, base)
+    shutil.rmtree(place + "-trees", ignore_errors=True)
+    for name, tip in found.items():
+        git("worktree", "add", "-q", "-b", name, trees[name], tip, cwd=place)
+    git("session", "adopt", *found, cwd=place)
+
+    def settle():
         for name, tip in found.items():
-            git("worktree", "add", "-q", "-b", name, trees[who][name], tip, cwd=place)
-    git("session", "adopt", *found, cwd=places["session"])
+            git("reset", "-q", "--hard", tip, cwd=trees[name])
+        time.sleep(1.5)
+        for tree in trees.values():
+            git("update-index", "-q", "--refresh", cwd=tree)
+            git("status", "--porcelain", cwd=tree)
+
+    def loop():
+        for tree in trees.values():
+            if git("rebase", "-q", "trunk", cwd=tree, check=False):
+                git("rebase", "--abort", cwd=tree, check=False)
+
+    def sync(*extra):
+        return json.loads(git("session", "sync", "--json", *extra, cwd=place))["sessions"]
+
+    def look():
+        for tree in trees.values():
+            git("status", "--porcelain", cwd=tree)
+
+    def tips():
+        return {name: git("rev-parse", name, cwd=place) for name in found}
+
     results = {"loop": [], "sync": [], "dry": [], "look git": [], "look session": []}
-    net = sum(len(git("diff", "--name-only", "--no-renames", tip, f"{base}", cwd=args.repo).splitlines())
-              for tip in found.values())
     floors = {"git replay": [], "git cat-file": [], "writing": []}
     for number in range(args.runs + 1):
-        time.sleep(1.5)
-        for who in places:
-            for tree in trees[who].values():
-                git("update-index", "-q", "--refresh", cwd=tree)
-                git("status", "--porcelain", cwd=tree)
-
-        def loop():
-            for tree in trees["git"].values():
-                if git("rebase", "-q", "trunk", cwd=tree, check=False):
-                    git("rebase", "--abort", cwd=tree, check=False)
-
-        def sync(*extra):
-            return json.loads(git("session", "sync", "--json", *extra, cwd=places["session"]))["sessions"]
-
-        dry = timed(lambda: sync("--dry-run"))
-        before = mtimes(trees["session"].values())
-        if number % 2:
-            ours, theirs = timed(sync), timed(loop)
-        else:
-            theirs, ours = timed(loop), timed(sync)
-        after = mtimes(trees["session"].values())
-
-        def look(who):
-            for tree in trees[who].values():
-                git("status", "--porcelain", cwd=tree)
-
-        looks = {who: timed(lambda who=who: look(who))[:2] for who in places}
+        turns = {}
+        for who in ("session", "git") if number % 2 else ("git", "session"):
+            settle()
+            if who == "git":
+                turns["loop"] = timed(loop)[:2]
+                turns["look git"], of_git = timed(look)[:2], tips()
+                continue
+            turns["dry"] = timed(lambda: sync("--dry-run"))[:2]
+            before = mtimes(trees.values())
+            *turns["sync"], rows = timed(sync)
+            after = mtimes(trees.values())
+            turns["look session"], of_session = timed(look)[:2], tips()
+            dirty = sum(git("status", "--porcelain", cwd=tree) != "" for tree in trees.values())
+        # The first one warms the caches.
         if number:
-            for who, row in looks.items():
-                results[f"look {who}"].append(row)
-            results["loop"].append(theirs[:2])
-            results["sync"].append(ours[:2])
-            results["dry"].append(dry[:2])
-        outcomes = [row["outcome"] for row in ours[2]]
-        if number and "floor" in args.what:
-            moved = {row["name"]: row["to"] for row in ours[2] if row["outcome"] == "rebased"}
-            for key, cpu in floor(places["session"], found, moved).items():
-                floors[key].append(cpu)
-        wrong, differing = 0, 0
-        for row in ours[2]:
-            name = row["name"]
-            differing += len(git("diff", "--name-only", "--no-renames", found[name], name,
-                                 cwd=places["session"]).splitlines())
-            wrong += git("rev-parse", name, cwd=places["git"]) != git("rev-parse", name, cwd=places["session"])
-            wrong += git("status", "--porcelain", cwd=trees["session"][name]) != ""
-        touched = sum(1 for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-        for who in places:
-            for name, tip in found.items():
-                git("reset", "-q", "--hard", tip, cwd=trees[who][name])
+            for key, row in turns.items():
+                results[key].append(row)
+            if "floor" in args.what:
+                moved = {row["name"]: row["to"] for row in rows if row["outcome"] == "rebased"}
+                for key, cpu in floor(place, found, moved).items():
+                    floors[key].append(cpu)
+    outcomes = [row["outcome"] for row in rows]
+    wrong = dirty + sum(of_git[name] != of_session[name] for name in found)
+    differing = sum(len(git("diff", "--name-only", "--no-renames", tip, of_session[name], cwd=place).splitlines())
+                    for name, tip in found.items())
+    touched = sum(1 for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     median = {key: [statistics.median(row[i] for row in rows) for i in (0, 1)] for key, rows in results.items()}
     tally = ", ".join(f"{outcomes.count(word)} {word}" for word in sorted(set(outcomes)))
     print(f"\nsync of {count} ({args.runs} runs, medians; {tally}; {wrong} differ from git)")
@@ -190,7 +192,8 @@ def floor(place, found, moved):
     files = []
     for tip, name in zip(tips, names):
         changed = git("diff", "--raw", "--no-renames", "--no-abbrev", tip, moved[name], cwd=place).splitlines()
-        files += [(row.split("\t", 1)[1], row.split()[3]) for row in changed if not row.split()[4].startswith("D")]
+        files += [(row.split("\t", 1)[1], row.split()[3]) for row in changed
+                  if row.split()[4] != "D" and row.split()[1] != "160000"]
     ids = "".join(f"{blob}\n" for blob in {blob for _, blob in files}).encode()
     contents = {}
 
@@ -377,6 +380,9 @@ def main():
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--topics", type=int, default=200)
     parser.add_argument("--back", type=int, default=245, help="first-parent commits between base and tip")
+    parser.add_argument("--until", type=int, default=0,
+                        help="of `speed`: first-parent commits before the tip from where on merges are not looked at; 200 topics of "
+                        "git itself are between 6193 and 5400")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("what", nargs="*", default=["speed", "agreement"])
     args = parser.parse_args()
