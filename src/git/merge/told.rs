@@ -5,6 +5,7 @@ use crate::git::Repo;
 use crate::session::ObjectId;
 use gix::objs::Kind;
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::path::Path;
 
 /// Writes what is in memory, and what that needs, where git finds it.
@@ -18,7 +19,7 @@ pub(super) fn tell(
     let mut outcome = Ok(());
     while let Some(id) = needed.pop() {
         let Some((kind, bytes)) = memory.get(&id) else { continue };
-        if outcome.is_err() || !told.insert(id) {
+        if outcome.is_err() || told.contains(&id) {
             continue;
         }
         match kind {
@@ -34,6 +35,9 @@ pub(super) fn tell(
             _ => {}
         }
         outcome = write(objects, id, *kind, bytes);
+        if outcome.is_ok() {
+            told.insert(id);
+        }
     }
     repo.inner.objects.set_object_memory(memory);
     outcome.or_refuse(|| "The temporary directory could not be written to.")
@@ -47,13 +51,23 @@ fn write(objects: &Path, id: ObjectId, kind: Kind, bytes: &[u8]) -> std::io::Res
     let file = folder.join(&name[2..]);
     let content = [format!("{kind} {}\0", bytes.len()).as_bytes(), bytes].concat();
     let stored = stored(&content);
-    match std::fs::write(&file, &stored) {
+    match create(&file, &stored) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             std::fs::create_dir_all(&folder)?;
-            std::fs::write(&file, &stored)
+            create(&file, &stored)
         }
         done => done,
     }
+}
+
+/// Writes a file, unless it is there: git may have made the same object, and does not let it be written to.
+fn create(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut opened = match std::fs::File::create_new(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        opened => opened?,
+    };
+    // Half of it would be taken for all of it.
+    opened.write_all(bytes).inspect_err(|_| drop(std::fs::remove_file(file)))
 }
 
 /// Bytes as zlib has them, as they are (RFC 1950 and 1951: stored blocks).
@@ -107,6 +121,15 @@ mod tests {
             let found = git(&["cat-file", "blob", &id.to_string()]).run_ok().expect("is there").stdout;
             assert!(found == bytes, "{size} bytes");
         }
+        // What is there already is whole, and may be write-protected.
+        let bytes = b"made by git before".as_slice();
+        let id = repo.id_of_blob(bytes).expect("can be hashed");
+        git(&["hash-object", "-w", "--stdin"]).input(bytes).run_ok().expect("can be stored");
+        let name = id.to_string();
+        let file = place.path().join(".git/objects").join(&name[..2]).join(&name[2..]);
+        let before = std::fs::read(&file).expect("is there");
+        write(&place.path().join(".git/objects"), id, Kind::Blob, bytes).expect("is done");
+        assert_eq!(std::fs::read(&file).expect("is there"), before);
         git(&["fsck", "--strict"]).run_ok().expect("is well");
     }
 }
