@@ -96,7 +96,8 @@ fn changed(top: &Path, untracked: &str) -> Result<Vec<ChangedPath>> {
             changed.push(ChangedPath {
                 path: path.into(),
                 mark,
-                is_in_submodule: is_submodule && mark[0] == b'.',
+                // Where something else stands in its place that is somebody's.
+                is_in_submodule: is_submodule && (mark == *b".M" || mark == *b".D"),
                 mode: mode.filter(|mode| *mode != 0),
             });
         }

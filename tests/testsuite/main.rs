@@ -55,6 +55,7 @@ mod sync_index;
 mod sync_killed;
 #[cfg(unix)]
 mod sync_resolve;
+mod sync_settings;
 mod sync_unwritable;
 #[cfg(unix)]
 mod test_verb;

@@ -25,11 +25,14 @@ impl Repo {
     /// Settings that make git write other bytes than the blob's, or not all files.
     pub(in crate::git) fn conversion_is_configured(&self) -> Result<bool> {
         let on = |key: &str| self.switch(key).map(|value| value.unwrap_or(false));
-        let autocrlf = self.setting("core.autocrlf").is_some_and(|value| value != "false");
+        // Without a value it is on; `input` is neither on nor off.
+        let autocrlf = !matches!(self.switch("core.autocrlf"), Ok(None | Some(false)));
         let eol = self.setting("core.eol").is_some_and(|value| value != "lf" && value != "native");
         let modes = self.switch("core.fileMode")? == Some(false) || self.switch("core.symlinks")? == Some(false);
         Ok(autocrlf
             || eol
+            || self.attributes_are_elsewhere()
+            || self.settings_go_by_branch()
             || modes
             || cfg!(windows)
             || on("core.sparseCheckout")?

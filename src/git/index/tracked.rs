@@ -29,6 +29,8 @@ pub(super) struct Tracked<'a> {
     written: (i64, u32),
     may_convert: bool,
     read: usize,
+    /// What is the same only by its bytes.
+    same: Vec<BString>,
 }
 
 impl Tracked<'_> {
@@ -44,15 +46,27 @@ impl Tracked<'_> {
             Kind::Executable => found.is_executable(),
             Kind::Symlink => found.is_symlink(),
         };
-        if has_kind && found.agrees_with_index(&stat_of_entry(&entry.stat)) && is_settled(&entry.stat, self.written) {
+        // git sets a size to zero that it does not believe.
+        let is_believed = is_settled(&entry.stat, self.written) && (entry.stat.size > 0 || entry.id.is_empty_blob());
+        if has_kind && is_believed && found.agrees_with_index(&stat_of_entry(&entry.stat)) {
             return true;
         }
         self.read += 1;
-        let path = || self.top.join(path_of_bytes(entry.path(&self.index)));
+        let path = entry.path(&self.index);
         let side = Side { kind, id: entry.id };
-        !self.may_convert
+        let is_same = !self.may_convert
             && self.read <= READ_AT_MOST
-            && self.repo.side_at(&path()).is_ok_and(|there| there == Some(side))
+            && self.repo.side_at(&self.top.join(path_of_bytes(path))).is_ok_and(|there| there == Some(side));
+        if is_same {
+            self.same.push(path.to_owned());
+        }
+        is_same
+    }
+
+    /// Whether what is the same by its bytes is so to git too.
+    pub(super) fn is_same_to_git(&self, worktree: &Worktree) -> Result<bool> {
+        let same: Vec<&BStr> = self.same.iter().map(|path| path.as_bstr()).collect();
+        self.repo.bytes_tell(worktree, &self.index, &same)
     }
 
     /// Whether git would say that a file differs, of which that is not plain from what the system says; none where only git
@@ -91,15 +105,25 @@ impl Repo {
             .or_refuse(|| format!("'{}' could not be looked at.", worktree.path.display()))?;
         let mut changed = Vec::new();
         for entry in index.entries() {
-            // What git takes as given it takes as given.
-            if entry.mode == Mode::COMMIT || entry.flags.intersects(Flags::ASSUME_VALID | Flags::SKIP_WORKTREE) {
-                continue;
-            }
-            if entry.stage() != Stage::Unconflicted {
+            if entry.stage() != Stage::Unconflicted || entry.flags.contains(Flags::INTENT_TO_ADD) {
                 return Ok(None);
             }
+            // What git takes as given it takes as given.
+            if entry.flags.contains(Flags::ASSUME_VALID) {
+                continue;
+            }
             let path = entry.path(&index);
-            let found = folder.lstat(path).or_refuse(|| format!("'{path}' could not be looked at."))?;
+            let look = || folder.lstat(path).or_refuse(|| format!("'{path}' could not be looked at."));
+            if entry.mode == Mode::COMMIT || entry.flags.contains(Flags::SKIP_WORKTREE) {
+                // But for what stands in the place of a submodule, or outside of the patterns of a sparse checkout.
+                let may_be_somebody_s = entry.mode == Mode::COMMIT || tracked.may_convert;
+                let is_there = may_be_somebody_s && look()?.is_some_and(|found| !found.is_directory());
+                if is_there {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let found = look()?;
             if found.as_ref().is_some_and(|found| tracked.is_it(entry, found)) {
                 continue;
             }
@@ -109,27 +133,49 @@ impl Repo {
                 None => return Ok(None),
             }
         }
-        let is_told = self.attributes_do_not_matter(worktree, &index, &changed)?;
+        let is_told = tracked.is_same_to_git(worktree)? && self.attributes_do_not_matter(worktree, &index, &changed)?;
         Ok(is_told.then(|| changed.into_iter().map(BStr::to_owned).collect()))
     }
 
-    /// Whether these files are to git what their bytes say, whatever attributes they have.
+    /// Whether these files, as they are in a worktree, are to git what their bytes say.
+    ///
+    /// # Errors
+    /// Refused, if something cannot be read.
+    pub fn are_taken_as_they_are(&self, worktree: &Worktree, paths: &[BString]) -> Result<bool> {
+        if self.conversion_is_configured()? {
+            return Ok(false);
+        }
+        let path = worktree.git_dir.join("index");
+        let options = gix::index::decode::Options::default();
+        let index = gix::index::File::at(&path, self.hash_kind(), true, options)
+            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))?;
+        let paths: Vec<&BStr> = paths.iter().map(|path| path.as_bstr()).collect();
+        self.attributes_do_not_matter(worktree, &index, &paths)
+    }
+
+    /// Whether these files, which are not as the index has them, are to git what their bytes say, whatever attributes they
+    /// have.
     fn attributes_do_not_matter(
         &self,
         worktree: &Worktree,
         index: &gix::index::File,
         changed: &[&BStr],
     ) -> Result<bool> {
-        let folders: HashSet<&[u8]> = changed.iter().flat_map(|path| parents(path)).chain([&b""[..]]).collect();
+        Ok(!changed.iter().any(|path| is_attributes(path)) && self.bytes_tell(worktree, index, changed)?)
+    }
+
+    /// Whether these files are to git what their bytes say, by the attributes that the index has.
+    fn bytes_tell(&self, worktree: &Worktree, index: &gix::index::File, paths: &[&BStr]) -> Result<bool> {
+        if paths.is_empty() {
+            return Ok(true);
+        }
+        let folders: HashSet<&[u8]> = paths.iter().flat_map(|path| parents(path)).chain([&b""[..]]).collect();
         let is_untracked = |folder: &&[u8]| {
             let path = [*folder, if folder.is_empty() { b"" } else { b"/" }, b".gitattributes"].concat();
             let is_there = worktree.path.join(path_of_bytes(&path)).symlink_metadata().is_ok();
             is_there && index.entry_by_path(path.as_bstr()).is_none()
         };
-        if changed.is_empty() {
-            return Ok(true);
-        }
-        if changed.iter().any(|path| is_attributes(path)) || folders.iter().any(is_untracked) {
+        if folders.iter().any(is_untracked) {
             return Ok(false);
         }
         let attributes = attributes::files(index);
@@ -137,7 +183,7 @@ impl Repo {
         if verdict == Verdict::Always {
             return Ok(true);
         }
-        let with_modes = changed.iter().filter_map(|path| Some((*path, index.entry_by_path(path)?.mode)));
+        let with_modes = paths.iter().filter_map(|path| Some((*path, index.entry_by_path(path)?.mode)));
         if verdict == Verdict::PerPath && self.converts_any(&attributes, with_modes)? {
             return Ok(false);
         }
@@ -146,7 +192,7 @@ impl Repo {
             let is_file = place.symlink_metadata().is_ok_and(|found| found.is_file());
             is_file && std::fs::read(&place).map_or(true, |bytes| bytes.contains(&b'\r'))
         };
-        Ok(!changed.iter().any(has_return))
+        Ok(!paths.iter().any(has_return))
     }
 
     /// The index of a worktree that stands at the commit `head`; none where something is staged, or may be, or the index
@@ -180,6 +226,7 @@ impl Repo {
             index: Rc::new(index),
             may_convert: self.conversion_is_configured()?,
             read: 0,
+            same: Vec::new(),
         }))
     }
 
@@ -284,7 +331,12 @@ mod tests {
             for d in 0..3 {
                 fs::create_dir(place.join(format!("d{d}"))).expect("can be made");
                 for n in 0..4 {
-                    fs::write(place.join(format!("d{d}/f{n}.txt")), format!("line {n}\n")).expect("can be written");
+                    let path = place.join(format!("d{d}/f{n}.txt"));
+                    fs::write(&path, format!("line {n}\n")).expect("can be written");
+                    // Old enough to be believed, or to be read.
+                    let age = std::time::Duration::from_secs(seed % 2 * 3600);
+                    let file = fs::File::options().write(true).open(&path).expect("can be opened");
+                    file.set_modified(std::time::SystemTime::now() - age).expect("can be dated");
                 }
             }
             git(place, &["add", "-A"]).run_ok().expect("can be added");

@@ -111,7 +111,8 @@ impl Repo {
         let top = Directory::open(&worktree.path)
             .or_refuse(|| format!("'{}' could not be looked at.", worktree.path.display()))?;
         let mut walk = Walk { tracked, changed, beside: beside.then(Vec::new) };
-        Ok(walk.directory(top, 0..count, 0)?.then_some(walk))
+        let is_told = walk.directory(top, 0..count, 0)? && walk.tracked.is_same_to_git(worktree)?;
+        Ok(is_told.then_some(walk))
     }
 
     /// How many of the paths that the index does not have are untracked, not ignored; none where only git can tell.
@@ -166,7 +167,7 @@ impl Walk<'_> {
             let path = entry.path(&index);
             let Some(slash) = path[above..].find_byte(b'/') else {
                 // What git takes as given it must speak of itself.
-                let given = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE;
+                let given = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
                 if entry.stage() != Stage::Unconflicted || entry.flags.intersects(given) {
                     return Ok(false);
                 }

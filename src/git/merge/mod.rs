@@ -87,6 +87,11 @@ fn as_listed(path: &std::path::Path) -> std::ffi::OsString {
 }
 
 impl Repo {
+    /// What tells git that the attributes of a commit hold; nothing where git has been told of others.
+    pub(super) fn attribute_source(&self, commit: ObjectId) -> Option<String> {
+        (!self.attributes_are_elsewhere()).then(|| format!("--attr-source={commit}"))
+    }
+
     /// Merges `theirs` into `ours`. With `base` (a commit or a tree) that is the ancestor; without it git finds it.
     /// Attributes are those of `ours`. With `scratch` no object is left behind.
     ///
@@ -99,7 +104,7 @@ impl Repo {
         ours: ObjectId,
         theirs: ObjectId,
     ) -> Result<Merged> {
-        let mut command = self.git().arg(format!("--attr-source={ours}")).args([
+        let mut command = self.git().args(self.attribute_source(ours)).args([
             "merge-tree",
             "--write-tree",
             "-z",

@@ -5,6 +5,7 @@ use super::collide::collisions;
 use super::decide::leave_dirty;
 use super::{Planned, look};
 use crate::error::Result;
+use crate::git::Worktree;
 use crate::git::config::Identity;
 use crate::git::index::{Route, Uncommitted};
 use crate::git::merge::Verdict;
@@ -21,6 +22,10 @@ pub(super) fn carry(
 ) -> Result<()> {
     let Some(worktree) = planned.worktree.clone() else { return Ok(()) };
     let shown = names(overlap);
+    if !replayer.repo().are_taken_as_they_are(&worktree, &planned.dirty)? {
+        leave_dirty(planned, only_git_can_write(&shown, &worktree));
+        return Ok(());
+    }
     let (old, new) = (replayer.repo().commit(route.old)?.tree, replayer.repo().commit(route.new)?.tree);
     let Some(before) = replayer.repo().uncommitted(&worktree, old, &planned.dirty)? else {
         let sentence = format!("The base has changed {shown} too, and what is uncommitted cannot be merged with that.");
@@ -55,17 +60,20 @@ pub(super) fn carry(
     let after = repo.write_stash(identity, branch, route.new, after)?;
     let carried = Some((before, after));
     if repo.plain_changes(&worktree, &Route { carried, ..route })?.is_none() {
-        let sentence = format!(
-            "The base has changed {shown} too, and only git can write the files of '{}' (filters, line ends, a special \
-             index).",
-            look::quoted(&worktree.path)
-        );
-        leave_dirty(planned, sentence);
+        leave_dirty(planned, only_git_can_write(&shown, &worktree));
         return Ok(());
     }
     planned.carried = carried;
     planned.row.notes.push(format!("uncommitted changes in {shown} are merged with the base's"));
     Ok(())
+}
+
+fn only_git_can_write(shown: &str, worktree: &Worktree) -> String {
+    format!(
+        "The base has changed {shown} too, and only git can write the files of '{}' (filters, line ends, a special \
+         index).",
+        look::quoted(&worktree.path)
+    )
 }
 
 /// Some paths, for people.

@@ -1,0 +1,169 @@
+//! `sync` where settings, attributes and marks of the index make git see files otherwise than their bytes say.
+
+use crate::support::Sandbox;
+use crate::sync::{lines, repo, row, session, sync};
+
+/// A session whose worktree stands on the base, which moves another file then.
+fn behind(r: &Sandbox) -> Sandbox {
+    r.git("session create one").ok();
+    let one = r.session("one");
+    r.file("d1/f1.txt", lines(1, 12).replace("line 3", "of the base")).commit("the base moves");
+    one
+}
+
+/// It is skipped, as dirty, and everything is as it was.
+#[track_caller]
+fn stays(r: &Sandbox, path: &str) {
+    let one = r.session("one");
+    let before = (r.rev("one"), std::fs::read(one.path(path)).ok());
+    let rows = sync(r, "");
+    let row = row(&rows, "one");
+    assert_eq!((&row["outcome"], &row["reason"]), (&"skipped".into(), &"dirty".into()), "{row}");
+    assert_eq!((r.rev("one"), std::fs::read(one.path(path)).ok()), before);
+}
+
+/// What `git rebase` makes of the session's worktree, in another one like it: the status, and a file.
+fn by_git(r: &Sandbox, path: &str) -> (Option<i32>, Vec<u8>) {
+    let twin = r.root().join("twin");
+    r.git_args(["worktree", "add", "--quiet", "--detach", &twin.to_string_lossy(), "one"]).ok();
+    let twin = r.in_dir(twin);
+    let status = twin.git("rebase --quiet main").status();
+    (status, std::fs::read(twin.path(path)).expect("a file"))
+}
+
+#[test]
+fn a_file_in_the_place_of_a_submodule_is_somebody_s() {
+    for (staged, base_has) in [(false, "bump"), (false, "file"), (true, "bump")] {
+        let r = repo();
+        let inner = r.in_dir(r.root().join("inner"));
+        std::fs::create_dir(inner.here()).expect("a folder");
+        inner.git("init --quiet").ok();
+        inner.file("inner.txt", "1\n").commit("inner 1").file("inner.txt", "2\n").commit("inner 2");
+        r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
+        r.git("-C sub checkout --quiet HEAD~").ok();
+        r.commit("a submodule").git("session create one").ok();
+        let one = r.session("one");
+        one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
+        std::fs::remove_dir_all(one.path("sub")).expect("can be removed");
+        one.file("sub", "mine\n");
+        if staged {
+            one.git("add sub").ok();
+        }
+        if base_has == "bump" {
+            r.git("-C sub checkout --quiet --detach main").ok();
+        } else {
+            r.git("rm --quiet --cached sub").ok();
+            std::fs::remove_dir_all(r.path("sub")).expect("can be removed");
+            r.file("sub", "of the base\n");
+        }
+        r.commit("the base moves");
+        stays(&r, "sub");
+        assert_eq!(one.read("sub"), "mine\n");
+    }
+}
+
+#[test]
+fn what_is_only_going_to_be_added_is_uncommitted_though_it_is_empty() {
+    let r = repo().file("empty", "").commit("empty");
+    let one = behind(&r);
+    one.git("rm --quiet --cached empty").ok();
+    one.git("add --intent-to-add empty").ok();
+    stays(&r, "empty");
+    r.git("session list one").ok().stdout_contains("1S 1M");
+}
+
+#[test]
+fn what_stands_outside_of_a_sparse_checkout_is_uncommitted() {
+    let r = repo();
+    r.git("session create one").ok();
+    let one = r.session("one");
+    one.git("sparse-checkout set d0").ok();
+    assert!(!one.path("d2/f2.txt").exists());
+    one.file("d2/f2.txt", "mine\n");
+    r.file("d0/f0.txt", lines(0, 12).replace("line 3", "of the base")).commit("the base moves");
+    stays(&r, "d2/f2.txt");
+    // A mark that somebody has set himself holds, whatever is there.
+    let r = repo();
+    let one = behind(&r);
+    one.git("update-index --skip-worktree d2/f2.txt").ok();
+    one.file("d2/f2.txt", "mine\n");
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "fast-forwarded");
+    assert_eq!(one.read("d2/f2.txt"), "mine\n");
+}
+
+#[test]
+#[cfg(unix)]
+fn bytes_that_are_those_of_the_blob_are_a_change_where_a_filter_makes_others_of_them() {
+    let r = repo();
+    r.git_args(["config", "filter.l.clean", "sed s/^/P:/"]).ok();
+    r.git_args(["config", "filter.l.smudge", "sed s/^P://"]).ok();
+    r.file(".gitattributes", "a.txt filter=l\n").file("a.txt", "one\n").commit("filtered");
+    let one = behind(&r);
+    one.file("a.txt", "P:one\n");
+    stays(&r, "a.txt");
+    r.git("session list one").ok().stdout_contains("1M");
+}
+
+#[test]
+fn a_setting_without_a_value_is_on() {
+    let r = repo();
+    let config = r.path(".git/config");
+    let text = std::fs::read_to_string(&config).expect("a file");
+    std::fs::write(&config, format!("{text}[core]\n\tautocrlf\n")).expect("can be written");
+    let one = behind(&r);
+    let (_, expected) = by_git(&r, "d1/f1.txt");
+    assert!(expected.ends_with(b"\r\n"));
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "fast-forwarded");
+    assert_eq!(std::fs::read(one.path("d1/f1.txt")).expect("a file"), expected);
+}
+
+#[test]
+fn attributes_of_another_tree_hold_where_git_is_told_of_one() {
+    for (attributes, line, outcome) in [
+        ("*.txt merge=union\n", "line 3", "rebased"),
+        ("*.txt -merge\n", "line 9", "conflict"),
+        ("*.txt eol=crlf\n", "line 9", "rebased"),
+    ] {
+        let r = repo();
+        r.git("switch --quiet --orphan attrs").ok();
+        r.file(".gitattributes", attributes).commit("attributes").git("switch --quiet main").ok();
+        r.git("config attr.tree refs/heads/attrs").ok();
+        let one = behind(&r);
+        one.file("d1/f1.txt", lines(1, 12).replace(line, "of one")).commit("one");
+        let (status, expected) = by_git(&r, "d1/f1.txt");
+        assert_eq!(status == Some(0), outcome == "rebased", "{attributes}");
+        let rows = crate::sync::rows(&r.git("session sync --json"));
+        assert_eq!(row(&rows, "one")["outcome"], outcome, "{attributes}");
+        if outcome == "rebased" {
+            assert_eq!(std::fs::read(one.path("d1/f1.txt")).expect("a file"), expected, "{attributes}");
+        }
+    }
+}
+
+#[test]
+fn settings_of_one_branch_are_git_s_to_read() {
+    let r = repo();
+    let more = r.root().join("more");
+    std::fs::write(&more, "[core]\n\tautocrlf = true\n").expect("can be written");
+    r.git_args(["config", "includeIf.onbranch:one.path", &more.to_string_lossy()]).ok();
+    let one = behind(&r);
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "fast-forwarded");
+    assert!(std::fs::read(one.path("d1/f1.txt")).expect("a file").ends_with(b"\r\n"));
+    one.git("status --porcelain").ok().stdout("");
+}
+
+#[test]
+fn line_ends_that_git_converts_are_no_collision() {
+    let r = repo();
+    r.git("config core.autocrlf true").ok();
+    let one = session(&r, "one");
+    let file = one.path("d0/f0.txt");
+    let text = lines(0, 12).replace('\n', "\r\n");
+    std::fs::write(file, text.replace("line 1\r", "mine\r")).expect("can be written");
+    r.file("d0/f0.txt", lines(0, 12).replace("line 10", "of the base")).commit("the base moves");
+    let rows = sync(&r, "--autostash");
+    let row = row(&rows, "one");
+    assert_eq!((&row["outcome"], &row["reason"]), (&"skipped".into(), &"dirty".into()), "{row}");
+    assert!(row["conflicts"].as_array().is_none_or(Vec::is_empty), "{row}");
+    r.git("session sync --autostash").stdout_contains("only git can write the files");
+}
