@@ -36,6 +36,8 @@ pub enum Hurdle {
     Dirty,
     /// An untracked file is in the way.
     Untracked,
+    /// Something is in the directory whose place a file is to take: the command that moves it aside.
+    Full(String),
     /// A file has changes that git was told to overlook: its path.
     Overlooked(String),
     /// Something could not be written: the disk is full, or not ours to write on.

@@ -63,6 +63,38 @@ fn a_file_in_the_place_of_a_submodule_is_somebody_s() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_in_a_submodule_stays_where_a_file_is_to_take_its_place() {
+    for is_checked_out in [true, false] {
+        let r = repo();
+        let inner = r.in_dir(r.root().join("inner"));
+        std::fs::create_dir(inner.here()).expect("a folder");
+        inner.git("init --quiet").ok();
+        inner.file("inner.txt", "1\n").commit("inner 1");
+        r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
+        r.commit("a submodule").git("session create one").ok();
+        let one = r.session("one");
+        if is_checked_out {
+            one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
+        }
+        one.file("sub/mine", "mine\n");
+        r.git("rm --quiet --cached sub").ok();
+        std::fs::remove_dir_all(r.path("sub")).expect("can be removed");
+        r.file("sub", "of the base\n").commit("the base moves");
+        assert_eq!(row(&sync(&r, ""), "one")["reason"], "untracked");
+        assert_eq!(one.read("sub/mine"), "mine\n");
+        r.git("session sync").stdout_contains("there is something in its directory").stdout_contains("mv -n ");
+        // So it stays where git does the move from end to end.
+        r.executable(".git/hooks/post-rewrite", "#!/bin/sh\ncat >/dev/null\n");
+        assert_eq!(row(&sync(&r, ""), "one")["reason"], "untracked");
+        assert_eq!(one.read("sub/mine"), "mine\n");
+        std::fs::rename(one.path("sub"), one.path("sub~")).expect("can be moved");
+        assert_eq!(row(&sync(&r, ""), "one")["outcome"], "fast-forwarded");
+        assert_eq!((one.read("sub"), one.read("sub~/mine")), ("of the base\n".to_owned(), "mine\n".to_owned()));
+    }
+}
+
+#[test]
 fn what_is_only_going_to_be_added_is_uncommitted_though_it_is_empty() {
     let r = repo().file("empty", "").commit("empty");
     let one = behind(&r);

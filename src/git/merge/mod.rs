@@ -146,6 +146,24 @@ impl Repo {
         Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
     }
 
+    /// The submodules of one commit that are files or links in another one. git is asked, which fetches what is not here.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn submodules_that_become_files(&self, a: ObjectId, b: ObjectId) -> Result<Vec<BString>> {
+        let (a, b) = (a.to_string(), b.to_string());
+        let flags = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--diff-filter=T"];
+        let output = self.git().args(flags).args([&a, &b]).run_ok()?;
+        let mut fields = output.stdout.split(|byte| *byte == 0);
+        let mut found = Vec::new();
+        while let (Some(facts), Some(path)) = (fields.next(), fields.next()) {
+            if facts.starts_with(b":160000 ") {
+                found.push(BString::from(path));
+            }
+        }
+        Ok(found)
+    }
+
     /// Writes a commit of the user's: encoding, signature and identity are as `git commit` would have them.
     ///
     /// `author` is `(name, email, date)` of the work where that is somebody else's; `encoding` that of `message`.

@@ -92,7 +92,34 @@ fn touched(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<Vec<BString>> {
 /// Refused or contended, naming the paths.
 pub fn require_followable(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
     require_still(worktree)?;
-    refuse_in_the_way(worktree, &touched(repo, old, new)?)
+    require_room(repo, worktree, old, new)
+}
+
+/// Refuses where git would write over what is in no commit.
+fn require_room(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    refuse_in_the_way(worktree, &touched(repo, old, new)?)?;
+    refuse_full_submodules(repo, worktree, old, new)
+}
+
+/// Refuses where a file is to come into the place of a submodule's directory that has something in it: git deletes all that
+/// is in there, and says nothing of it.
+///
+/// # Errors
+/// Refused, naming the directory.
+pub fn refuse_full_submodules(repo: &Repo, worktree: &Worktree, old: ObjectId, new: ObjectId) -> Result<()> {
+    for path in repo.submodules_that_become_files(old, new)? {
+        let place = worktree.path.join(path_of_bytes(&path));
+        let is_directory = place.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let is_full = is_directory && place.read_dir().map_or(true, |mut entries| entries.next().is_some());
+        if is_full {
+            let quoted = |suffix: &str| crate::ops::shell_quoted(&format!("{}{suffix}", place.display()));
+            let command = format!("mv -n {} {}", quoted(""), quoted("~"));
+            return Err(Error::refused(format!("'{path}' is to be a file, and there is something in its directory."))
+                .hint(format!("Move it aside: `{command}`."))
+                .met(Hurdle::Full(command)));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a base's worktree that is busy or in an operation.
@@ -247,7 +274,7 @@ pub fn advance<'a>(
             .met(Hurdle::Changed)
             .hint("Nothing was changed; run it again."));
     }
-    refuse_in_the_way(&worktree, &touched(repo, old, new)?)?;
+    require_room(repo, &worktree, old, new)?;
     let git = || repo.git_in(&worktree.path);
     if let Err(error) = git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok() {
         if let Some(path) = overlooked(&error.one_line()) {

@@ -5,6 +5,7 @@ use super::{Obstacle, Options, Outcome, Planned, Reason};
 use crate::error::{Error, Result};
 use crate::git::{Repo, Worktree};
 use crate::ops::base::short_name;
+use crate::ops::journal::base::refuse_full_submodules;
 use crate::ops::journal::resolving;
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::session::ObjectId;
@@ -15,6 +16,7 @@ impl Worker<'_> {
     pub(super) fn by_git(&self, planned: &mut Planned, from: ObjectId, onto: ObjectId) -> Result<()> {
         let worktree = planned.worktree.clone().ok_or_else(|| Error::bug("git was to work in no worktree."))?;
         let branch = planned.session.record.branch.clone();
+        refuse_full_submodules(self.repo, &worktree, from, onto)?;
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = || {
@@ -99,6 +101,7 @@ impl Worker<'_> {
                  first"
             )));
         }
+        refuse_full_submodules(self.repo, worktree, from, onto)?;
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = self.repo.git_in(&worktree.path);

@@ -341,6 +341,11 @@ fn give_up(planned: &mut Planned, error: &Error) {
             planned.row.obstacle = Some(Obstacle::new(Reason::Dirty, sentence, remedy));
             return;
         }
+        (Some(Hurdle::Full(command)), _) => {
+            planned.row.outcome = Outcome::Skipped;
+            planned.row.obstacle = Some(Obstacle::new(Reason::Untracked, sentence, command));
+            return;
+        }
         (Some(Hurdle::Busy), _) => Reason::Busy,
         (Some(Hurdle::Dirty | Hurdle::Overlooked(_)), _) => Reason::Dirty,
         (Some(Hurdle::Untracked), _) => Reason::Untracked,
@@ -348,8 +353,8 @@ fn give_up(planned: &mut Planned, error: &Error) {
         (None, _) if error.is_contended() => Reason::Changed,
         (None | Some(Hurdle::Unwritable), _) => {
             planned.row.outcome = Outcome::Failed;
-            let remedy = error.hints().first().cloned();
-            planned.row.obstacle = Some(Obstacle { reason: None, sentence, remedy });
+            let remedy = error.hints().first().cloned().unwrap_or_else(|| planned.row.again.clone());
+            planned.row.obstacle = Some(Obstacle { reason: None, sentence, remedy: Some(remedy) });
             return;
         }
     };
