@@ -31,19 +31,28 @@ fn by_git(r: &Sandbox, path: &str) -> (Option<i32>, Vec<u8>) {
     (status, std::fs::read(twin.path(path)).expect("a file"))
 }
 
+/// A repository whose submodule `sub` is one commit behind, and a session in which that is checked out, or is not.
+fn with_submodule(is_checked_out: bool) -> (Sandbox, Sandbox) {
+    let r = repo();
+    let inner = r.in_dir(r.root().join("inner"));
+    std::fs::create_dir(inner.here()).expect("a folder");
+    inner.git("init --quiet").ok();
+    inner.file("inner.txt", "1\n").commit("inner 1").file("inner.txt", "2\n").commit("inner 2");
+    r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
+    r.git("-C sub checkout --quiet HEAD~").ok();
+    let r = r.commit("a submodule");
+    r.git("session create one").ok();
+    let one = r.session("one");
+    if is_checked_out {
+        one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
+    }
+    (r, one)
+}
+
 #[test]
 fn a_file_in_the_place_of_a_submodule_is_somebody_s() {
     for (staged, base_has) in [(false, "bump"), (false, "file"), (true, "bump")] {
-        let r = repo();
-        let inner = r.in_dir(r.root().join("inner"));
-        std::fs::create_dir(inner.here()).expect("a folder");
-        inner.git("init --quiet").ok();
-        inner.file("inner.txt", "1\n").commit("inner 1").file("inner.txt", "2\n").commit("inner 2");
-        r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
-        r.git("-C sub checkout --quiet HEAD~").ok();
-        r.commit("a submodule").git("session create one").ok();
-        let one = r.session("one");
-        one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
+        let (r, one) = with_submodule(true);
         std::fs::remove_dir_all(one.path("sub")).expect("can be removed");
         one.file("sub", "mine\n");
         if staged {
@@ -66,17 +75,7 @@ fn a_file_in_the_place_of_a_submodule_is_somebody_s() {
 #[cfg(unix)]
 fn what_is_in_a_submodule_stays_where_a_file_is_to_take_its_place() {
     for is_checked_out in [true, false] {
-        let r = repo();
-        let inner = r.in_dir(r.root().join("inner"));
-        std::fs::create_dir(inner.here()).expect("a folder");
-        inner.git("init --quiet").ok();
-        inner.file("inner.txt", "1\n").commit("inner 1");
-        r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
-        r.commit("a submodule").git("session create one").ok();
-        let one = r.session("one");
-        if is_checked_out {
-            one.git("-c protocol.file.allow=always submodule --quiet update --init").ok();
-        }
+        let (r, one) = with_submodule(is_checked_out);
         one.file("sub/mine", "mine\n");
         r.git("rm --quiet --cached sub").ok();
         std::fs::remove_dir_all(r.path("sub")).expect("can be removed");

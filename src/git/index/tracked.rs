@@ -137,6 +137,14 @@ impl Repo {
         Ok(is_told.then(|| changed.into_iter().map(BStr::to_owned).collect()))
     }
 
+    /// The index of a worktree, whatever sort it is of.
+    pub(super) fn index_of(&self, worktree: &Worktree) -> Result<gix::index::File> {
+        let path = worktree.git_dir.join("index");
+        let options = gix::index::decode::Options::default();
+        gix::index::File::at(&path, self.hash_kind(), true, options)
+            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))
+    }
+
     /// Whether these files, as they are in a worktree, are to git what their bytes say.
     ///
     /// # Errors
@@ -145,10 +153,7 @@ impl Repo {
         if self.conversion_is_configured()? {
             return Ok(false);
         }
-        let path = worktree.git_dir.join("index");
-        let options = gix::index::decode::Options::default();
-        let index = gix::index::File::at(&path, self.hash_kind(), true, options)
-            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))?;
+        let index = self.index_of(worktree)?;
         let paths: Vec<&BStr> = paths.iter().map(|path| path.as_bstr()).collect();
         self.attributes_do_not_matter(worktree, &index, &paths)
     }
@@ -198,10 +203,7 @@ impl Repo {
     /// The index of a worktree that stands at the commit `head`; none where something is staged, or may be, or the index
     /// is of a sort that only git can tell of.
     pub(super) fn tracked<'a>(&'a self, worktree: &'a Worktree, head: ObjectId) -> Result<Option<Tracked<'a>>> {
-        let path = worktree.git_dir.join("index");
-        let options = gix::index::decode::Options::default();
-        let index = gix::index::File::at(&path, self.hash_kind(), true, options)
-            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))?;
+        let index = self.index_of(worktree)?;
         if index.is_sparse() || index.link().is_some() {
             return Ok(None);
         }

@@ -34,10 +34,7 @@ impl Repo {
     /// # Errors
     /// Refused, if something cannot be read.
     pub fn uncommitted(&self, worktree: &Worktree, head: ObjectId, dirty: &[BString]) -> Result<Option<Uncommitted>> {
-        let path = worktree.git_dir.join("index");
-        let options = gix::index::decode::Options::default();
-        let index = gix::index::File::at(&path, self.hash_kind(), true, options)
-            .or_refuse(|| format!("The index '{}' could not be read.", path.display()))?;
+        let index = self.index_of(worktree)?;
         let root = Root::open(&worktree.path)?;
         let (mut files, mut staged): (Vec<Edit<'_>>, Vec<Edit<'_>>) = (Vec::new(), Vec::new());
         for path in dirty {
