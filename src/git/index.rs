@@ -3,6 +3,7 @@
 mod attributes;
 mod cached_trees;
 mod change;
+mod line_ends;
 mod plain;
 mod raw;
 mod tracked;
@@ -10,7 +11,7 @@ mod uncommitted;
 mod whole;
 
 pub(super) use attributes::Attributes;
-pub use change::{Change, Route, Side};
+pub use change::{Bump, Change, Changes, FileIds, Route, Side};
 pub use plain::Index;
 pub use uncommitted::Uncommitted;
 pub use whole::Files;
@@ -21,7 +22,7 @@ use crate::git::worktrees::{Worktree, bytes_of_path};
 use crate::host::copy::{self, Job, Kind, Outcome};
 use crate::host::exchange::Stat;
 use crate::session::{BString, ObjectId};
-use attributes::Verdict;
+use attributes::{Form, Verdict};
 use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode, Stage};
 use std::path::Path;
@@ -72,8 +73,7 @@ impl Repo {
         }
         let verdict = self.verdict_of(&attributes)?;
         let every = ours.entries().iter().map(|entry| (entry.path(&ours), entry.mode));
-        let converted =
-            if verdict == Verdict::PerPath { self.converted_paths(&attributes, every)? } else { Vec::new() };
+        let forms = if verdict == Verdict::PerPath { self.forms_of(&attributes, every)? } else { Vec::new() };
         let refuse_crlf = verdict != Verdict::Always;
 
         let mut jobs = Vec::with_capacity(ours.entries().len());
@@ -94,7 +94,7 @@ impl Repo {
             }
             let Some(found) = theirs.entries().get(cursor) else { continue };
             let hidden = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
-            let usable = !converted.get(position).copied().unwrap_or(false)
+            let usable = forms.get(position).is_none_or(|form| *form == Form::Blob)
                 && found.path(&theirs) == path
                 && found.stage() == Stage::Unconflicted
                 && found.id == entry.id

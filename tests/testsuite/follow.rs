@@ -53,7 +53,7 @@ fn traced(r: &Sandbox) -> (Sandbox, PathBuf) {
     (r.env("GIT_TRACE", &trace), trace)
 }
 
-fn is_by_git(trace: &Path) -> bool {
+pub(crate) fn is_by_git(trace: &Path) -> bool {
     String::from_utf8_lossy(&std::fs::read(trace).expect("a trace")).contains("read-tree -m -u")
 }
 
@@ -126,7 +126,7 @@ fn staged_and_changed_work_elsewhere_stays() {
 
 #[test]
 fn where_bytes_are_converted_git_writes_the_files() {
-    for attributes in ["*.txt ident\n", "*.txt filter=f\n", "*.txt text eol=crlf\n"] {
+    for attributes in ["*.txt ident\n", "*.txt filter=f\n", "*.txt text=auto eol=crlf\n"] {
         let r = base();
         r.config("filter.f.smudge", "cat").config("filter.f.clean", "cat");
         r.file(".gitattributes", attributes).commit("attributes");
@@ -146,7 +146,7 @@ fn attributes_that_come_along_convert_what_comes_with_them() {
         ("*.sh text\n*.png -diff\n", false),
         ("*.txt diff=text whitespace=-trailing-space\n", false),
         ("*.txt ident\n", true),
-        ("*.txt text eol=crlf\n", true),
+        ("*.txt text eol=crlf\n", false),
     ];
     for (file, (attributes, converts)) in files.into_iter().cycle().zip(kinds) {
         let r = base();

@@ -54,6 +54,8 @@ mod sync;
 mod sync_index;
 mod sync_killed;
 #[cfg(unix)]
+mod sync_line_ends;
+#[cfg(unix)]
 mod sync_resolve;
 mod sync_settings;
 mod sync_unwritable;

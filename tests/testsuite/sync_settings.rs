@@ -71,6 +71,65 @@ fn a_file_in_the_place_of_a_submodule_is_somebody_s() {
     }
 }
 
+/// The base moves, its submodule and a file with it, and the session is synced: whether git wrote the files.
+#[cfg(unix)]
+fn bumped(r: &Sandbox) -> bool {
+    r.git("-C sub checkout --quiet --detach main").ok();
+    r.file("d0/f0.txt", lines(0, 12).replace("line 3", "of the base")).commit("the base moves");
+    let trace = r.root().join("trace");
+    assert_eq!(row(&sync(&r.env("GIT_TRACE", &trace), ""), "one")["outcome"], "fast-forwarded");
+    let one = r.session("one");
+    assert_eq!(one.git("write-tree").ok().text().trim(), r.rev("main^{tree}"));
+    one.git("fsck --strict --no-dangling").ok();
+    crate::follow::is_by_git(&trace)
+}
+
+#[test]
+#[cfg(unix)]
+fn the_commit_of_a_submodule_moves_in_the_index_alone() {
+    let (r, one) = with_submodule(false);
+    assert!(!bumped(&r), "git was needed");
+    one.git("status --porcelain").ok().stdout("");
+    assert!(one.path("sub").read_dir().expect("a folder").next().is_none());
+    // What is checked out in it stays, as git leaves it.
+    let (r, one) = with_submodule(true);
+    one.file("sub/mine", "mine\n");
+    assert!(!bumped(&r), "git was needed");
+    one.git("status --porcelain").ok().stdout(" M sub\n");
+    assert_eq!((one.read("sub/inner.txt"), one.read("sub/mine")), ("1\n".to_owned(), "mine\n".to_owned()));
+    r.git("session undo --yes").ok();
+    one.git("diff --quiet --ignore-submodules=untracked").ok();
+    assert_eq!(one.read("sub/mine"), "mine\n");
+    // Where it is to follow it is git's to move it.
+    let (r, one) = with_submodule(true);
+    r.git("config submodule.recurse true").ok();
+    r.git("-C sub checkout --quiet --detach main").ok();
+    r.commit("the base moves");
+    let trace = r.root().join("trace");
+    sync(&r.env("GIT_TRACE", &trace), "");
+    assert!(crate::follow::is_by_git(&trace), "git was not asked");
+    one.git("status --porcelain").ok().stdout("");
+}
+
+#[test]
+#[cfg(unix)]
+fn undo_knows_files_that_a_filter_has_made() {
+    let r = repo().config("filter.up.smudge", "tr a-z A-Z").config("filter.up.clean", "tr A-Z a-z");
+    r.git("session create one").ok();
+    let (one, before) = (r.session("one"), r.rev("one"));
+    r.file(".gitattributes", "d1/* filter=up\n");
+    r.file("d1/f1.txt", lines(1, 12).replace("line 3", "of the base")).commit("the base moves");
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "fast-forwarded");
+    assert!(one.read("d1/f1.txt").contains("OF THE BASE"));
+    // But what somebody has changed since is his.
+    one.file("d1/f1.txt", "MINE\n");
+    r.git("session undo --yes").code(1).stderr_contains("'d1/f1.txt' has uncommitted changes");
+    one.git("checkout --quiet d1/f1.txt").ok();
+    r.git("session undo --yes").ok();
+    assert_eq!((r.rev("one"), one.read("d1/f1.txt")), (before, lines(1, 12)));
+    one.git("status --porcelain").ok().stdout("");
+}
+
 #[test]
 #[cfg(unix)]
 fn what_is_in_a_submodule_stays_where_a_file_is_to_take_its_place() {

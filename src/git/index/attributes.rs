@@ -18,7 +18,7 @@ pub(super) type Files = Vec<(BString, ObjectId)>;
 #[derive(Debug, Default)]
 pub(in crate::git) struct Attributes {
     verdicts: HashMap<Files, Verdict>,
-    converted: HashMap<Files, HashMap<BString, bool>>,
+    forms: HashMap<Files, HashMap<BString, Form>>,
 }
 
 impl Repo {
@@ -95,35 +95,33 @@ impl Repo {
         attributes: &Files,
         paths: impl Iterator<Item = (&'a BStr, Mode)>,
     ) -> Result<bool> {
-        let mut unknown: Vec<(&BStr, Mode)> = Vec::new();
-        {
-            let known = self.attributes.lock().ok();
-            let known = known.as_ref().and_then(|known| known.converted.get(attributes));
-            for (path, mode) in paths {
-                match known.and_then(|known| known.get(path)) {
-                    Some(true) => return Ok(true),
-                    Some(false) => {}
-                    None => unknown.push((path, mode)),
-                }
-            }
-        }
-        if unknown.is_empty() {
-            return Ok(false);
-        }
-        let found = self.converted_paths(attributes, unknown.iter().copied())?;
-        if let Ok(mut known) = self.attributes.lock() {
-            let known = known.converted.entry(attributes.clone()).or_default();
-            known.extend(unknown.iter().map(|(path, _)| (*path).to_owned()).zip(found.iter().copied()));
-        }
-        Ok(found.contains(&true))
+        Ok(self.forms_of(attributes, paths)?.iter().any(|form| *form != Form::Blob))
     }
 
-    /// For each path, whether these attributes make git write other bytes than the blob's.
-    pub(super) fn converted_paths<'a>(
+    /// For each path, what git makes of a blob by these attributes.
+    pub(super) fn forms_of<'a>(
         &self,
         attributes: &Files,
         paths: impl Iterator<Item = (&'a BStr, Mode)>,
-    ) -> Result<Vec<bool>> {
+    ) -> Result<Vec<Form>> {
+        let paths: Vec<(&BStr, Mode)> = paths.collect();
+        let known: Vec<Option<Form>> = {
+            let known = self.attributes.lock().ok();
+            let known = known.as_ref().and_then(|known| known.forms.get(attributes));
+            paths.iter().map(|(path, _)| known?.get(*path).copied()).collect()
+        };
+        let unknown = || paths.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(path, _)| *path);
+        let found = if unknown().next().is_some() { self.find_forms(attributes, unknown())? } else { Vec::new() };
+        if let Ok(mut known) = self.attributes.lock() {
+            let known = known.forms.entry(attributes.clone()).or_default();
+            known.extend(unknown().map(|(path, _)| path.to_owned()).zip(found.iter().copied()));
+        }
+        let mut found = found.into_iter();
+        Ok(known.into_iter().filter_map(|known| known.or_else(|| found.next())).collect())
+    }
+
+    /// As `convert_attrs` of git's `convert.c` tells it, where no setting says anything.
+    fn find_forms<'a>(&self, attributes: &Files, paths: impl Iterator<Item = (&'a BStr, Mode)>) -> Result<Vec<Form>> {
         let failed = || "The attributes could not be read.";
         let source = gix::worktree::stack::state::attributes::Source::IdMapping;
         let mut index = gix::index::State::new(self.hash_kind());
@@ -133,29 +131,51 @@ impl Repo {
         }
         index.sort_entries();
         let mut stack = self.inner.attributes_only(&index, source).or_refuse(failed)?;
-        let mut matches = stack.selected_attribute_matches(["filter", "ident", "working-tree-encoding", "eol", "crlf"]);
-        let mut converted = Vec::new();
+        let names = ["filter", "ident", "working-tree-encoding", "text", "eol", "crlf"];
+        let mut matches = stack.selected_attribute_matches(names);
+        let mut forms = Vec::new();
         let mut drivers = HashMap::new();
         for (path, mode) in paths {
             let platform = stack.at_entry(path, Some(mode)).or_refuse(failed)?;
             platform.matching_attributes(&mut matches);
-            converted.push(matches.iter_selected().any(|found| {
+            let (mut is_binary, mut is_crlf, mut is_plain_text, mut is_other) = (false, false, true, false);
+            for found in matches.iter_selected() {
                 use gix::attrs::StateRef;
                 match (found.assignment.name.as_str(), found.assignment.state) {
-                    (_, StateRef::Unset | StateRef::Unspecified) => false,
-                    ("eol", StateRef::Value(value)) => value.as_bstr() == "crlf",
-                    ("eol", StateRef::Set) => false,
-                    // A driver that nobody has set up does nothing.
+                    (_, StateRef::Unspecified) => {}
+                    ("text", StateRef::Unset) => is_binary = true,
+                    ("text", state) => is_plain_text &= state == StateRef::Set,
+                    ("eol", state) => is_crlf = matches!(state, StateRef::Value(end) if end.as_bstr() == "crlf"),
+                    // The old name of `text`.
+                    ("crlf", StateRef::Unset) => is_plain_text = false,
+                    (_, StateRef::Unset) => {}
                     ("filter", StateRef::Value(driver)) => {
+                        // A driver that nobody has set up does nothing.
                         let driver = driver.as_bstr().to_string();
-                        *drivers.entry(driver).or_insert_with_key(|driver| self.has_filter(driver))
+                        is_other |= *drivers.entry(driver).or_insert_with_key(|driver| self.has_filter(driver));
                     }
-                    _ => true,
+                    _ => is_other = true,
                 }
-            }));
+            }
+            forms.push(match (is_other, is_crlf && !is_binary) {
+                (false, false) => Form::Blob,
+                (false, true) if is_plain_text => Form::Crlf,
+                _ => Form::Other,
+            });
         }
-        Ok(converted)
+        Ok(forms)
     }
+}
+
+/// What git makes of a blob where it writes the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing, as long as no line of it ends in CR LF.
+    Blob,
+    /// All lines of it end in CR LF then.
+    Crlf,
+    /// Something else, or only git can tell.
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! What a worktree's files and index become when its branch moves from one commit to another.
 
 use super::Index;
-use super::attributes::{Files as Attributes, Verdict, is_attributes};
 use super::is_dangerous;
 use super::uncommitted::Uncommitted;
 use crate::error::{Context, Result};
@@ -36,18 +35,59 @@ pub struct Change {
     pub index_old: Option<Side>,
     /// What the index has of it after.
     pub index_new: Option<Side>,
+    /// Where git writes line ends of its own: what the files have instead of the blobs.
+    pub file_ids: FileIds,
+}
+
+/// The ids that the bytes of a file would have as a blob, where they are not those of its blob.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileIds {
+    /// Before.
+    pub old: Option<ObjectId>,
+    /// After.
+    pub new: Option<ObjectId>,
 }
 
 impl Change {
     /// Of a file without uncommitted changes.
     fn plain(path: BString, old: Option<Side>, new: Option<Side>) -> Change {
-        Change { path, old, new, index_old: old, index_new: new }
+        Change { path, old, new, index_old: old, index_new: new, file_ids: FileIds::default() }
+    }
+
+    /// What the file is before, by its own bytes.
+    pub fn file_old(&self) -> Option<Side> {
+        self.old.map(|side| Side { id: self.file_ids.old.unwrap_or(side.id), ..side })
+    }
+
+    /// What the file is after, by its own bytes.
+    pub fn file_new(&self) -> Option<Side> {
+        self.new.map(|side| Side { id: self.file_ids.new.unwrap_or(side.id), ..side })
     }
 
     /// Whether the file differs from what the index has, before or after: it has uncommitted changes.
-    fn is_carried(&self) -> bool {
+    pub(super) fn is_carried(&self) -> bool {
         (self.old, self.new) != (self.index_old, self.index_new)
     }
+}
+
+/// A submodule that the index has at another commit after a move; what is checked out in it stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bump {
+    /// From the worktree's top.
+    pub path: BString,
+    /// Its commit before.
+    pub old: ObjectId,
+    /// Its commit after.
+    pub new: ObjectId,
+}
+
+/// What changes in a worktree when its branch moves, sorted by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files and links.
+    pub files: Vec<Change>,
+    /// Submodules that are there before and after.
+    pub submodules: Vec<Bump>,
 }
 
 /// From where to where a worktree moves.
@@ -79,26 +119,32 @@ impl Repo {
         gix::objs::compute_hash(self.hash_kind(), gix::objs::Kind::Blob, bytes).or_refuse(|| "A file cannot be hashed.")
     }
 
-    /// What changes on a route, sorted by path, or none if something else than files and links does.
+    /// What changes on a route, but for line ends that git writes, or none if something else than files, links and the
+    /// commits of submodules does.
     ///
     /// # Errors
     /// Refused, if a tree cannot be read.
-    pub fn changes_on(&self, route: &Route) -> Result<Option<Vec<Change>>> {
+    pub fn changes_on(&self, route: &Route) -> Result<Option<Changes>> {
         if let Some((before, after)) = route.carried {
             return self.changes_carried(self.stashed(before)?, self.stashed(after)?);
         }
         let (old, new) = (self.commit(route.old)?.tree, self.commit(route.new)?.tree);
-        let mut changes = Vec::new();
+        let mut changes = Changes::default();
         for (path, old, new) in self.differing_leaves(old, new)? {
+            if let Some((old, new)) = commit(old).zip(commit(new)) {
+                changes.submodules.push(Bump { path, old, new });
+                continue;
+            }
             let (Some(old), Some(new)) = (side(old), side(new)) else { return Ok(None) };
-            changes.push(Change::plain(path, old, new));
+            changes.files.push(Change::plain(path, old, new));
         }
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        changes.files.sort_by(|a, b| a.path.cmp(&b.path));
+        changes.submodules.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Some(changes))
     }
 
     /// The same where files and index are not the same.
-    fn changes_carried(&self, before: Uncommitted, after: Uncommitted) -> Result<Option<Vec<Change>>> {
+    fn changes_carried(&self, before: Uncommitted, after: Uncommitted) -> Result<Option<Changes>> {
         let mut files: HashMap<BString, _> = HashMap::new();
         let mut staged: HashMap<BString, _> = HashMap::new();
         for (path, old, new) in self.differing_leaves(before.files, after.files)? {
@@ -108,7 +154,7 @@ impl Repo {
             staged.insert(path, (old, new));
         }
         let paths: BTreeSet<BString> = files.keys().chain(staged.keys()).cloned().collect();
-        let mut changes = Vec::with_capacity(paths.len());
+        let mut changes = Changes::default();
         for path in paths {
             // What differs in one of them only is the same before and after in the other.
             let both = |tree| self.entry_at(tree, &path).map(|slot| (slot, slot));
@@ -116,18 +162,18 @@ impl Repo {
             let index = staged.get(&path).map_or_else(|| both(after.index), |found| Ok(*found))?;
             let (Some(old), Some(new)) = (side(file.0), side(file.1)) else { return Ok(None) };
             let (Some(index_old), Some(index_new)) = (side(index.0), side(index.1)) else { return Ok(None) };
-            changes.push(Change { path, old, new, index_old, index_new });
+            changes.files.push(Change { path, old, new, index_old, index_new, file_ids: FileIds::default() });
         }
         Ok(Some(changes))
     }
 
     /// What changes in a worktree whose branch moves, and its index, or none where only git may write the files:
-    /// conversions, what is no file or link, a sparse or cached index, a hook that wants to know of index writes, a path
-    /// that is a file on one side and a directory on the other.
+    /// conversions other than of line ends by attributes, what is no file, link or submodule, a sparse or cached index, a
+    /// hook that wants to know of index writes, a path that is a file on one side and a directory on the other.
     ///
     /// # Errors
     /// Refused, if something cannot be read.
-    pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<(Vec<Change>, Index)>> {
+    pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<(Changes, Index)>> {
         if self.uses_reftable()
             || self.conversion_is_configured()?
             || hooks::path(self, &worktree.path, "post-index-change").symlink_metadata().is_ok()
@@ -135,32 +181,17 @@ impl Repo {
             return Ok(None);
         }
         let Some(index) = self.read_plain_index(&worktree.git_dir)? else { return Ok(None) };
-        let Some(changes) = self.changes_on(route)? else { return Ok(None) };
-        let is_special =
-            |change: &Change| change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path));
-        let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
-            changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
-        };
-        let added = paths(|change| change.old.is_none() || change.index_old.is_none());
-        let deleted = paths(|change| change.new.is_none() || change.index_new.is_none());
-        let is_below = |path: &[u8], others: &HashSet<&[u8]>| parents(path).any(|parent| others.contains(parent));
-        let flips =
-            added.iter().any(|path| is_below(path, &deleted)) || deleted.iter().any(|path| is_below(path, &added));
-        if flips || changes.iter().any(is_special) || !self.attributes_are_in_force(worktree, &index, &changes)? {
+        let Some(mut changes) = self.changes_on(route)? else { return Ok(None) };
+        // What is checked out in a submodule would have to follow.
+        if !changes.submodules.is_empty() && self.switch("submodule.recurse")?.unwrap_or(false) {
             return Ok(None);
         }
-        let mut attributes = index.attributes();
-        for change in changes.iter().filter(|change| is_attributes(&change.path)) {
-            // What was not committed was read by the old ones.
-            if route.carried.is_some() {
-                return Ok(None);
-            }
-            // git converts by the attributes that come with the files.
-            attributes.retain(|(path, _)| *path != change.path);
-            attributes.extend(change.index_new.map(|new| (change.path.clone(), new.id)));
+        let files = &mut changes.files;
+        if files.iter().any(is_special) || flips(files) || !self.attributes_are_in_force(worktree, &index, files)? {
+            return Ok(None);
         }
-        attributes.sort();
-        Ok(self.attributes_leave_alone(&attributes, &changes)?.then_some((changes, index)))
+        let is_noted = self.note_line_ends(&index, route, files)?;
+        Ok(is_noted.then_some((changes, index)))
     }
 
     /// Whether the attributes that lie in the worktree around these paths are those that the index has.
@@ -188,30 +219,6 @@ impl Repo {
         Ok(true)
     }
 
-    /// Whether these attributes make git write the bytes of the blobs.
-    fn attributes_leave_alone(&self, attributes: &Attributes, changes: &[Change]) -> Result<bool> {
-        match self.verdict_of(attributes)? {
-            Verdict::Always => Ok(true),
-            Verdict::UnlessCrlf => self.have_no_crlf(changes),
-            Verdict::PerPath => {
-                // Of a path that goes nothing is written; the check that it is the old blob does for it.
-                let written = changes
-                    .iter()
-                    .flat_map(|change| written(change).map(|side| (change.path.as_ref(), mode_of(side.kind))));
-                Ok(!self.converts_any(attributes, written)? && self.have_no_crlf(changes)?)
-            }
-        }
-    }
-
-    fn have_no_crlf(&self, changes: &[Change]) -> Result<bool> {
-        for side in changes.iter().flat_map(written).filter(|side| side.kind != Kind::Symlink) {
-            if self.blob_has_crlf(side.id)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// What the file at `path` is; none if nothing is there or it is neither file nor link.
     ///
     /// # Errors
@@ -231,10 +238,20 @@ impl Repo {
     }
 }
 
-/// The contents of a change that must be in a file as they are in their blob: the new one, and an uncommitted one that was
-/// read from a file.
-fn written(change: &Change) -> impl Iterator<Item = Side> {
-    change.new.into_iter().chain(change.old.filter(|_| change.is_carried()))
+/// A path that git does more with than write it, or that it would not write.
+fn is_special(change: &Change) -> bool {
+    change.path.as_slice() == b".gitmodules" || is_dangerous(&path_of_bytes(&change.path))
+}
+
+/// Whether a path is a file on one side and a directory on the other.
+fn flips(changes: &[Change]) -> bool {
+    let paths = |is: fn(&Change) -> bool| -> HashSet<&[u8]> {
+        changes.iter().filter(|change| is(change)).map(|change| change.path.as_slice()).collect()
+    };
+    let added = paths(|change| change.old.is_none() || change.index_old.is_none());
+    let deleted = paths(|change| change.new.is_none() || change.index_new.is_none());
+    let is_below = |path: &[u8], others: &HashSet<&[u8]>| parents(path).any(|parent| others.contains(parent));
+    added.iter().any(|path| is_below(path, &deleted)) || deleted.iter().any(|path| is_below(path, &added))
 }
 
 /// One side of a difference: nothing, a file or link, or (none) something else.
@@ -248,6 +265,11 @@ fn side(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<Option<S
         _ => return None,
     };
     Some(Some(Side { kind, id }))
+}
+
+/// The commit of a submodule.
+fn commit(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<ObjectId> {
+    slot.filter(|(mode, _)| mode.is_commit()).map(|(_, id)| id)
 }
 
 /// The directories above a path, nearest first.

@@ -2,7 +2,7 @@
 
 use super::attributes::{Files as Attributes, is_attributes};
 use super::cached_trees::Node;
-use super::change::{Change, Route, Side, mode_of};
+use super::change::{Bump, Change, Changes, Route, Side, mode_of};
 use super::raw::{Entry, Raw};
 use super::{entry_of_stat, is_settled, stat_of_entry};
 use crate::error::{Context, Error, Result};
@@ -53,6 +53,12 @@ impl Index {
         }
     }
 
+    /// Whether a submodule is in it as it is before a bump.
+    pub fn has_submodule(&self, bump: &Bump) -> bool {
+        let entry = self.raw.entry(bump.path.as_ref());
+        entry.is_some_and(|entry| entry.id == bump.old && entry.mode == Mode::COMMIT && !entry.is_hidden)
+    }
+
     /// Whether the file that the system describes so is, as far as git can tell, what the index has at that path.
     pub fn vouches_for(&self, path: &BStr, stat: &Stat) -> bool {
         let written = self.seen.mtime;
@@ -92,15 +98,19 @@ impl Index {
     /// before it believes the entry.
     fn write_changed(
         &self,
-        changes: &[Change],
+        changes: &Changes,
         stats: &[Option<Stat>],
         trees: Option<&Node>,
         path: &Path,
     ) -> Result<()> {
-        if let Some(change) = changes.iter().find(|change| !self.has(change.path.as_ref(), change.index_old)) {
-            return Err(Error::bug(format!("'{}' is not in the index as it was.", change.path)));
+        let is_file_otherwise = |change: &&Change| !self.has(change.path.as_ref(), change.index_old);
+        let otherwise = changes.files.iter().find(is_file_otherwise).map(|change| &change.path);
+        let is_bump_otherwise = |bump: &&Bump| !self.has_submodule(bump);
+        let bumped = || changes.submodules.iter().find(is_bump_otherwise).map(|bump| &bump.path);
+        if let Some(path) = otherwise.or_else(bumped) {
+            return Err(Error::bug(format!("'{path}' is not in the index as it was.")));
         }
-        let entries = changes.iter().zip(stats).map(|(change, stat)| {
+        let files = changes.files.iter().zip(stats).map(|(change, stat)| {
             let entry = change.index_new.map(|new| {
                 // Of a file that has uncommitted changes, or was not put there just now, the index knows nothing: git
                 // looks at its content then.
@@ -110,8 +120,15 @@ impl Index {
             });
             (change.path.as_ref(), entry)
         });
+        // git does not ask the system of a submodule.
+        let bumps = changes
+            .submodules
+            .iter()
+            .map(|bump| (bump.path.as_ref(), Some((gix::index::entry::Stat::default(), Mode::COMMIT, bump.new))));
+        let mut entries: Vec<(&BStr, _)> = files.chain(bumps).collect();
+        entries.sort_by_key(|(path, _)| *path);
         let failed = || format!("The index '{}' could not be written.", path.display());
-        let bytes = self.raw.changed(entries, trees)?;
+        let bytes = self.raw.changed(entries.into_iter(), trees)?;
         let mut file = std::fs::File::options().write(true).create_new(true).open(path).or_refuse(failed)?;
         file.write_all(&bytes).or_refuse(failed)?;
         // `core.sharedRepository` has given the old one more than the umask would.
@@ -151,7 +168,7 @@ impl Repo {
         &self,
         index: &Index,
         route: &Route,
-        changes: &[Change],
+        changes: &Changes,
         stats: &[Option<Stat>],
         path: &Path,
     ) -> Result<()> {

@@ -117,13 +117,20 @@ impl Repo {
         Ok(Uncommitted { files: commit.tree, index: self.commit(index)?.tree })
     }
 
-    /// The first path whose file or entry in the index is not what it is to be before it changes.
+    /// The first path whose file or entry in the index is not what it is to be before it changes, in a worktree that stands
+    /// at the commit `head`.
     ///
     /// # Errors
     /// Refused, if something cannot be read.
-    pub fn first_unexpected<'a>(&self, worktree: &Worktree, changes: &'a [Change]) -> Result<Option<&'a BString>> {
+    pub fn first_unexpected<'a>(
+        &self,
+        worktree: &Worktree,
+        head: ObjectId,
+        changes: &'a [Change],
+    ) -> Result<Option<&'a BString>> {
         let has_old = self.index_has_old(&worktree.git_dir, changes)?;
         let root = Root::open(&worktree.path)?;
+        let mut dirty = None;
         for (change, has_old) in changes.iter().zip(has_old) {
             let path = change.path.as_ref();
             let found = match root.lstat(path)?.as_ref().map(file_kind_of) {
@@ -131,7 +138,15 @@ impl Repo {
                 Some(Some(kind)) => Some(Side { kind, id: self.id_of_blob(&root.read(path)?)? }),
                 Some(None) => return Ok(Some(&change.path)),
             };
-            if found != change.old || !has_old {
+            if found == change.file_old() && has_old {
+                continue;
+            }
+            // Of what a filter has made only git can tell whether it is the old file.
+            let may_be_old = has_old && found.is_some() && change.old.is_some() && !change.is_carried();
+            if may_be_old && dirty.is_none() {
+                dirty = Some(self.dirty_paths(worktree, head)?);
+            }
+            if !may_be_old || dirty.as_ref().is_some_and(|dirty| dirty.contains(&change.path)) {
                 return Ok(Some(&change.path));
             }
         }

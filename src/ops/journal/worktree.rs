@@ -7,13 +7,14 @@
 //! is back: without it recovery touches no file.
 
 mod back;
+mod file_ids;
 mod lock;
 mod settle;
 
 pub(super) use back::recover;
 
 use crate::error::{Context as _, Error, Hurdle, Result};
-use crate::git::index::{Change, Index, Route, Side};
+use crate::git::index::{Change, Changes, Index, Route, Side};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree};
 use crate::host::copy::Kind;
@@ -45,7 +46,7 @@ pub(super) struct Follow<'a> {
     repo: &'a Repo,
     worktree: Worktree,
     root: Root,
-    changes: Vec<Change>,
+    changes: Changes,
     branch: String,
     operation: String,
     route: Route,
@@ -74,14 +75,14 @@ impl<'a> Follow<'a> {
         worktree: &Worktree,
         (branch, operation): (&str, &str),
         route: Route,
-        changes: Vec<Change>,
+        changes: Changes,
     ) -> Result<Follow<'a>> {
         let root = Root::open(&worktree.path)?;
         let stage = stage_of(&worktree.git_dir, operation);
         let place = Place::open(&stage).or_refuse(|| format!("'{}' cannot be opened.", stage.display()))?;
         let (worktree, branch, operation) = (worktree.clone(), branch.to_owned(), operation.to_owned());
-        let seen = RefCell::new(vec![None; changes.len()]);
-        let settled = RefCell::new(vec![None; changes.len()]);
+        let seen = RefCell::new(vec![None; changes.files.len()]);
+        let settled = RefCell::new(vec![None; changes.files.len()]);
         let (index_seen, written) = (RefCell::default(), RefCell::default());
         Ok(Follow {
             repo,
@@ -127,12 +128,13 @@ impl<'a> Follow<'a> {
     }
 
     fn put_ready(&self) -> Result<()> {
-        for (n, change) in self.changes.iter().enumerate() {
+        for (n, change) in self.changes.files.iter().enumerate() {
             let Some(new) = change.new.filter(|_| change.old != change.new) else { continue };
             let failed = || format!("'{}' could not be written.", self.file(n, "").display());
-            let blob = self.repo.blob_shared(new.id)?;
-            self.place.stage(&n.to_string(), new.kind, &blob).or_refuse(failed).map_err(unwritable)?;
+            let bytes = self.repo.new_content(change, new.id)?;
+            self.place.stage(&n.to_string(), new.kind, &bytes).or_refuse(failed).map_err(unwritable)?;
         }
+        self.note_file_ids().map_err(unwritable)?;
         let staged = self.place.stage("staged", Kind::File, b"").or_refuse(|| "The move could not be noted.");
         staged.map_err(unwritable)
     }
@@ -206,7 +208,7 @@ impl<'a> Follow<'a> {
             },
         };
         let mut pass = self.root.pass(&self.place);
-        for (n, change) in self.changes.iter().enumerate() {
+        for (n, change) in self.changes.files.iter().enumerate() {
             let path = change.path.as_ref();
             let found = pass.lstat(path)?;
             if change.old.is_none() && found.is_some() {
@@ -223,8 +225,14 @@ impl<'a> Follow<'a> {
             let is_it = |stat: &Stat| kind_of(stat) == Some(old.kind) && index.vouches_for(path, stat);
             match found.filter(|stat| can_vouch && is_it(stat)) {
                 Some(stat) => self.seen.borrow_mut()[n] = Some(stat),
-                None if self.in_tree(path)? != change.old => return Ok(None),
+                None if self.in_tree(path)? != change.file_old() => return Ok(None),
                 None => {}
+            }
+        }
+        for bump in &self.changes.submodules {
+            let is_there = self.root.lstat(bump.path.as_ref())?.is_some_and(|found| found.is_directory());
+            if !is_there || !index.has_submodule(bump) {
+                return Ok(None);
             }
         }
         Ok(Some(index))
@@ -242,7 +250,7 @@ impl<'a> Follow<'a> {
     /// Files, then the new index under another name.
     fn write(&self, index: Index) -> Result<()> {
         std::fs::write(self.stage.join("ready"), "").or_refuse(|| "The move could not be noted.")?;
-        let of = |is: fn(&Change) -> bool| self.changes.iter().enumerate().filter(move |(_, change)| is(change));
+        let of = |is: fn(&Change) -> bool| self.changes.files.iter().enumerate().filter(move |(_, change)| is(change));
         let goes = |change: &Change| change.old.is_some() && change.new.is_none();
         let mut pass = self.root.pass(&self.place);
         for (n, change) in of(goes) {
@@ -253,7 +261,7 @@ impl<'a> Follow<'a> {
             self.root.remove_empty_parents(change.path.as_ref())?;
         }
         // A build that ran since the files were staged must not look newer than they are.
-        let mut touched = vec![None; self.changes.len()];
+        let mut touched = vec![None; self.changes.files.len()];
         let mut touch = |n: usize, name: &str| -> Result<()> {
             touched[n] = Some(self.place.touch(name).or_refuse(|| "A staged file cannot be touched.")?);
             Ok(())
@@ -273,7 +281,7 @@ impl<'a> Follow<'a> {
             self.require_old(n, change)?;
         }
         let mut pass = self.root.pass(&self.place);
-        let mut stats = vec![None; self.changes.len()];
+        let mut stats = vec![None; self.changes.files.len()];
         for (n, change) in of(|change| change.new.is_some()) {
             // Of what was written since it went in, or where times are not kept that exactly, the index knows nothing.
             let found = pass.lstat(change.path.as_ref())?;
@@ -282,7 +290,7 @@ impl<'a> Follow<'a> {
         let new = self.stage.join("index.new");
         self.repo.write_moved(&index, &self.route, &self.changes, &stats, &new)?;
         std::fs::hard_link(&new, self.stage.join("index.made")).or_refuse(|| "The new index could not be noted.")?;
-        *self.written.borrow_mut() = Written::of(&index, &self.changes, stats);
+        *self.written.borrow_mut() = Written::of(&index, &self.changes.files, stats);
         Ok(())
     }
 
@@ -365,7 +373,7 @@ impl<'a> Follow<'a> {
         let is_old = if seen.zip(now).is_some_and(|(seen, now)| now.is_untouched_since(&seen)) {
             self.place.has_writer(name) != Some(true)
         } else {
-            self.is_just(&self.stage.join(name), change.old)?
+            self.is_just(&self.stage.join(name), change.file_old())?
         };
         Ok(now.filter(|_| is_old))
     }

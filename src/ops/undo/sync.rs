@@ -81,7 +81,7 @@ fn require_untouched(repo: &Repo, session: &Loaded, worktree: &Worktree, route: 
     let Some((changes, _)) = repo.plain_changes(worktree, route)? else {
         return forward::require_free(repo, session, worktree, route.old);
     };
-    match repo.first_unexpected(worktree, &changes)? {
+    match repo.first_unexpected(worktree, route.old, &changes.files)? {
         None => Ok(()),
         Some(path) => {
             let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
@@ -108,7 +108,7 @@ fn carried_back(
     let is_there = format!("`git -C {place} stash apply --index {}` brings it back.", repo.short(before));
     let changes = repo.plain_changes(worktree, &route)?;
     let unexpected = match &changes {
-        Some((changes, _)) => repo.first_unexpected(worktree, changes)?,
+        Some((changes, _)) => repo.first_unexpected(worktree, route.old, &changes.files)?,
         None => None,
     };
     if changes.is_some() && unexpected.is_none() {

@@ -1,7 +1,7 @@
 //! The way back of a move, and what is put away at its end: each looks at what is where, so that it may be done again
 //! after a death in the middle.
 
-use super::{Follow, is_same, is_there};
+use super::{Follow, file_ids, is_same, is_there};
 use crate::error::{Context as _, Error, Result};
 use crate::git::index::Change;
 use crate::git::index::Route;
@@ -19,9 +19,9 @@ impl Follow<'_> {
             std::fs::rename(old, self.index()).or_refuse(|| "The old index could not be put back.")?;
         }
         if is_there(&self.stage.join("ready")) {
-            let has_old = self.repo.index_has_old(&self.worktree.git_dir, &self.changes)?;
+            let has_old = self.repo.index_has_old(&self.worktree.git_dir, &self.changes.files)?;
             let mut failure = Ok(());
-            for (n, change) in self.changes.iter().enumerate() {
+            for (n, change) in self.changes.files.iter().enumerate() {
                 if has_old[n] {
                     failure = failure.and(self.undo(n, change));
                 }
@@ -57,7 +57,7 @@ impl Follow<'_> {
         match (change.old, change.new) {
             // The file stays as it is.
             (old, new) if old == new => {}
-            (None, new) => {
+            (None, _) => {
                 let back = self.file(n, ".back");
                 if is_there(&staged) || !is_there(&back) && self.root.lstat(path)?.is_none() {
                     return Ok(());
@@ -65,7 +65,7 @@ impl Follow<'_> {
                 if !is_there(&back) {
                     self.root.take_away(path, &back)?;
                 }
-                if self.is_just(&back, new)? {
+                if self.is_just(&back, change.file_new())? {
                     self.root.remove_empty_parents(path)?;
                 } else {
                     // It is newer than ours. If something newer still has come, `clear` puts it beside that.
@@ -73,7 +73,8 @@ impl Follow<'_> {
                 }
             }
             (Some(_), None) => self.put_back(&staged, path)?,
-            (Some(_), new) => {
+            (Some(_), Some(_)) => {
+                let new = change.file_new();
                 // Not gone in yet, or back already.
                 if !is_there(&staged) || self.repo.side_at(&staged)? == new {
                     return Ok(());
@@ -112,23 +113,25 @@ impl Follow<'_> {
         let entries = std::fs::read_dir(&self.stage).or_refuse(failed)?;
         let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         for name in names.collect::<std::io::Result<Vec<String>>>().or_refuse(failed)? {
-            if name == "staged" {
+            if ["staged", file_ids::NAME].contains(&name.as_str()) {
                 continue;
             }
             let (number, _) = name.split_once('.').unwrap_or((&name, ""));
             let n = number.parse().unwrap_or(usize::MAX);
-            if let Some(change) = self.changes.get(n).filter(|_| is_whole)
+            if let Some(change) = self.changes.files.get(n).filter(|_| is_whole)
                 && !(name == number && self.is_settled(n)?)
                 && self.old_file(n, &name, change)?.is_none()
-                && !self.is_just(&self.stage.join(&name), change.new)?
+                && !self.is_just(&self.stage.join(&name), change.file_new())?
             {
                 self.put_beside(&self.stage.join(&name), change)?;
             } else {
                 self.place.remove(&name).or_refuse(failed)?;
             }
         }
-        if is_there(&self.stage.join("staged")) {
-            self.place.remove("staged").or_refuse(failed)?;
+        for name in [file_ids::NAME, "staged"] {
+            if is_there(&self.stage.join(name)) {
+                self.place.remove(name).or_refuse(failed)?;
+            }
         }
         std::fs::remove_dir(&self.stage).or_refuse(failed)
     }
@@ -156,7 +159,8 @@ pub(in crate::ops::journal) fn recover(
     route: Route,
     is_committed: bool,
 ) -> Result<bool> {
-    let changes = repo.changes_on(&route)?.ok_or_else(|| Error::bug("The move was none of files."))?;
+    let mut changes = repo.changes_on(&route)?.ok_or_else(|| Error::bug("The move was none of files."))?;
+    file_ids::recall(&super::stage_of(&worktree.git_dir, names.1), &mut changes.files)?;
     let follow = Follow::with(repo, worktree, names, route, changes)?;
     if !is_committed {
         return follow.go_back().map(|()| false);

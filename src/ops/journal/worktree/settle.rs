@@ -41,7 +41,7 @@ impl Follow<'_> {
         }
         let mut pass = self.root.pass(&self.place);
         let went_in =
-            self.changes.iter().zip(&written.stats).filter_map(|(change, stat)| Some((change, stat.as_ref()?)));
+            self.changes.files.iter().zip(&written.stats).filter_map(|(change, stat)| Some((change, stat.as_ref()?)));
         for (change, stat) in went_in {
             if !pass.lstat(change.path.as_ref()).is_ok_and(|found| found.as_ref() == Some(stat)) {
                 return;
