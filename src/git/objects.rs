@@ -87,11 +87,7 @@ impl Repo {
         if let Some(found) = self.blobs.lock().ok().and_then(|blobs| blobs.found.get(&id).cloned()) {
             return Ok(found);
         }
-        let packed = self.texts.borrow_mut().find(self.packs(), id);
-        let bytes = match packed {
-            Some(bytes) => bytes,
-            None => Arc::new(self.blob(id)?),
-        };
+        let bytes = self.text(id)?;
         if let Ok(mut blobs) = self.blobs.lock()
             && blobs.size + bytes.len() <= ROOM
             && blobs.found.insert(id, Arc::clone(&bytes)).is_none()
@@ -99,6 +95,15 @@ impl Repo {
             blobs.size += bytes.len();
         }
         Ok(bytes)
+    }
+
+    /// The bytes of a blob whose neighbours in a pack are asked for as well.
+    ///
+    /// # Errors
+    /// Refused, if there is no such blob.
+    pub(super) fn text(&self, id: ObjectId) -> Result<Arc<Vec<u8>>> {
+        let packed = self.texts.borrow_mut().find(self.packs(), id);
+        packed.map_or_else(|| self.blob(id).map(Arc::new), Ok)
     }
 
     /// Whether a line of the blob ends in CR LF; known for whoever asks next.

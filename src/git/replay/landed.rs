@@ -9,7 +9,7 @@ use crate::git::trees::{Differing, Slot};
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Stands for the set of paths that a commit changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,8 +95,52 @@ pub struct Alike {
 pub struct Landed {
     partings: Vec<ObjectId>,
     commits: HashMap<Key, Vec<(ObjectId, Bits)>>,
-    /// What their changes add and take, as far as somebody asked.
-    sums: Mutex<HashMap<ObjectId, u64>>,
+    /// What they change, as far as somebody asked.
+    changes: Mutex<HashMap<ObjectId, Arc<Changed>>>,
+}
+
+/// What a commit changes, by path, and what that adds and takes as far as somebody asked.
+#[derive(Debug)]
+struct Changed(Vec<(BString, Slot, Slot, OnceLock<u64>)>);
+
+impl Changed {
+    fn of(repo: &Repo, id: ObjectId) -> Result<Changed> {
+        let (before, after) = repo.trees_of_change(id)?;
+        let leaves = repo.differing_leaves(before, after)?.into_iter();
+        let mut leaves: Vec<_> = leaves.map(|(path, old, new)| (visible(&path), old, new, OnceLock::new())).collect();
+        leaves.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Changed(leaves))
+    }
+
+    /// Whether both may have one patch id: the same paths, each there before and after in both or in neither, and the same
+    /// lines added and taken. The first path that tells them apart does for all.
+    fn may_be(&self, other: &Changed, repo: &Repo) -> Result<bool> {
+        if self.0.windows(2).any(|two| two[0].0 == two[1].0) {
+            // Paths that differ in white space alone: which is which is git's to tell.
+            return Ok(true);
+        }
+        fn outline(changed: &Changed) -> impl Iterator<Item = (&BString, bool, bool)> {
+            changed.0.iter().map(|(path, old, new, _)| (path, old.is_some(), new.is_some()))
+        }
+        if !outline(self).eq(outline(other)) {
+            return Ok(false);
+        }
+        for n in 0..self.0.len() {
+            if self.sum(n, repo)? != other.sum(n, repo)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn sum(&self, n: usize, repo: &Repo) -> Result<u64> {
+        let (path, old, new, known) = &self.0[n];
+        if let Some(known) = known.get() {
+            return Ok(*known);
+        }
+        let sum = repo.change_sum(path, *old, *new)?;
+        Ok(*known.get_or_init(|| sum))
+    }
 }
 
 impl Landed {
@@ -106,7 +150,7 @@ impl Landed {
         for Alike { key, id, lacking } in alike {
             commits.entry(key).or_default().push((id, lacking));
         }
-        Landed { partings: wanted.partings, commits, sums: Mutex::default() }
+        Landed { partings: wanted.partings, commits, changes: Mutex::default() }
     }
 
     /// Whether the change of this commit, which has this key and is of a branch that parts from the base at `parting`,
@@ -117,28 +161,28 @@ impl Landed {
     pub fn may_have(&self, repo: &Repo, parting: ObjectId, key: Key, id: ObjectId) -> Result<bool> {
         let Some(n) = self.partings.iter().position(|known| *known == parting) else { return Ok(true) };
         let Some(candidates) = self.commits.get(&key) else { return Ok(false) };
-        let mut wanted = None;
+        let mut own = None;
         for (candidate, _) in candidates.iter().filter(|(_, lacking)| lacking.contains(n)) {
-            let wanted = match wanted {
-                Some(sum) => sum,
-                None => *wanted.insert(repo.change_sum(id)?),
+            let own = match &own {
+                Some(own) => own,
+                None => own.insert(Changed::of(repo, id)?),
             };
-            let known = self.sums.lock().ok().and_then(|sums| sums.get(candidate).copied());
-            let sum = match known {
-                Some(sum) => sum,
-                None => {
-                    let sum = repo.change_sum(*candidate)?;
-                    if let Ok(mut sums) = self.sums.lock() {
-                        sums.insert(*candidate, sum);
-                    }
-                    sum
-                }
-            };
-            if sum == wanted {
+            if own.may_be(&*self.change_of(repo, *candidate)?, repo)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn change_of(&self, repo: &Repo, candidate: ObjectId) -> Result<Arc<Changed>> {
+        if let Some(known) = self.changes.lock().ok().and_then(|changes| changes.get(&candidate).cloned()) {
+            return Ok(known);
+        }
+        let changed = Arc::new(Changed::of(repo, candidate)?);
+        if let Ok(mut changes) = self.changes.lock() {
+            return Ok(Arc::clone(changes.entry(candidate).or_insert(changed)));
+        }
+        Ok(changed)
     }
 }
 
@@ -238,32 +282,28 @@ impl Repo {
         Ok((parent.tree_id().or_refuse(unreadable)?.detach(), tree))
     }
 
-    /// What a commit's change adds less what it takes, line by line, white space left out as git's patch ids leave it
+    /// What a change of one path adds less what it takes, line by line, white space left out as git's patch ids leave it
     /// out: whatever way the difference is cut into hunks, this is the same.
-    fn change_sum(&self, id: ObjectId) -> Result<u64> {
-        let (before, after) = self.trees_of_change(id)?;
+    fn change_sum(&self, path: &BString, old: Slot, new: Slot) -> Result<u64> {
         let mut sum = 0_u64;
-        for (path, old, new) in self.differing_leaves(before, after)? {
-            let mut texts = [Vec::new(), Vec::new()];
-            for ((slot, sign), text) in [(old, u64::MAX), (new, 1)].into_iter().zip(&mut texts) {
-                match slot {
-                    Some((mode, id)) if mode.is_blob_or_symlink() => *text = self.blob(id)?,
-                    Some((_, id)) => {
-                        let hash = mixed(hash_of(hash_of(0, &path), id.to_hex().to_string().as_bytes()));
-                        sum = sum.wrapping_add(hash.wrapping_mul(sign));
-                    }
-                    None => {}
+        let place = hash_of(0, path);
+        let mut texts = [Arc::default(), Arc::default()];
+        for ((slot, sign), text) in [(old, u64::MAX), (new, 1)].into_iter().zip(&mut texts) {
+            match slot {
+                Some((mode, id)) if mode.is_blob_or_symlink() => *text = self.text(id)?,
+                Some((_, id)) => {
+                    let hash = mixed(hash_of(place, id.to_hex().to_string().as_bytes()));
+                    sum = sum.wrapping_add(hash.wrapping_mul(sign));
                 }
+                None => {}
             }
-            let [old, new] = &texts;
-            let (old, new) = without_the_same_ends(old, new);
-            for (text, sign) in [(old, u64::MAX), (new, 1)] {
-                let place = hash_of(0, &path);
-                for line in text.split(|byte| *byte == b'\n') {
-                    let hash = hash_of(place, line);
-                    if hash != place {
-                        sum = sum.wrapping_add(mixed(hash).wrapping_mul(sign));
-                    }
+        }
+        let (old, new) = without_the_same_ends(&texts[0], &texts[1]);
+        for (text, sign) in [(old, u64::MAX), (new, 1)] {
+            for line in text.split(|byte| *byte == b'\n') {
+                let hash = hash_of(place, line);
+                if hash != place {
+                    sum = sum.wrapping_add(mixed(hash).wrapping_mul(sign));
                 }
             }
         }
