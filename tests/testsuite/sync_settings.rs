@@ -209,23 +209,29 @@ fn a_setting_without_a_value_is_on() {
 
 #[test]
 fn attributes_of_another_tree_hold_where_git_is_told_of_one() {
-    for (attributes, line, outcome) in [
+    let told = [
         ("*.txt merge=union\n", "line 3", "rebased"),
         ("*.txt -merge\n", "line 9", "conflict"),
         ("*.txt eol=crlf\n", "line 9", "rebased"),
-    ] {
+    ];
+    for ((attributes, line, outcome), by_setting) in told.into_iter().flat_map(|told| [(told, true), (told, false)]) {
         let r = repo();
         r.git("switch --quiet --orphan attrs").ok();
         r.file(".gitattributes", attributes).commit("attributes").git("switch --quiet main").ok();
-        r.git("config attr.tree refs/heads/attrs").ok();
         let one = behind(&r);
+        let (r, one) = if by_setting {
+            r.git("config attr.tree refs/heads/attrs").ok();
+            (r, one)
+        } else {
+            (r.env("GIT_ATTR_SOURCE", "refs/heads/attrs"), one.env("GIT_ATTR_SOURCE", "refs/heads/attrs"))
+        };
         one.file("d1/f1.txt", lines(1, 12).replace(line, "of one")).commit("one");
         let (status, expected) = by_git(&r, "d1/f1.txt");
-        assert_eq!(status == Some(0), outcome == "rebased", "{attributes}");
+        assert_eq!(status == Some(0), outcome == "rebased", "{attributes} {by_setting}");
         let rows = crate::sync::rows(&r.git("session sync --json"));
-        assert_eq!(row(&rows, "one")["outcome"], outcome, "{attributes}");
+        assert_eq!(row(&rows, "one")["outcome"], outcome, "{attributes} {by_setting}");
         if outcome == "rebased" {
-            assert_eq!(std::fs::read(one.path("d1/f1.txt")).expect("a file"), expected, "{attributes}");
+            assert_eq!(std::fs::read(one.path("d1/f1.txt")).expect("a file"), expected, "{attributes} {by_setting}");
         }
     }
 }
