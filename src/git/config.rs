@@ -63,15 +63,6 @@ impl Repo {
         std::env::var_os("GIT_ATTR_SOURCE").is_some() || self.setting("attr.tree").is_some()
     }
 
-    /// Whether there are settings that hold on some branches only.
-    pub fn settings_go_by_branch(&self) -> bool {
-        let snapshot = self.inner.config_snapshot();
-        let included = snapshot.plumbing().sections_by_name("includeIf").into_iter().flatten();
-        included.into_iter().any(|section| {
-            section.header().subsection_name().is_some_and(|condition| condition.starts_with(b"onbranch:"))
-        })
-    }
-
     /// A setting as yes or no.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ pub mod config;
 pub mod history;
 pub mod hooks;
 pub mod ignore;
+mod included;
 pub mod index;
 pub mod merge;
 mod notes;

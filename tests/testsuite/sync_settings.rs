@@ -249,6 +249,24 @@ fn settings_of_one_branch_are_git_s_to_read() {
 }
 
 #[test]
+fn settings_of_some_worktrees_are_git_s_to_read() {
+    for (condition, holds) in [("gitdir:**/worktrees/*", true), ("onbranch:one", true), ("gitdir:/nowhere/", false)] {
+        let r = repo();
+        let more = r.root().join("more");
+        std::fs::write(&more, "[user]\n\temail = other@example.com\n[core]\n\tautocrlf = true\n")
+            .expect("can be written");
+        r.git_args(["config", &format!("includeIf.{condition}.path"), &more.to_string_lossy()]).ok();
+        let one = behind(&r);
+        one.file("one.txt", "one\n").commit("one");
+        let rows = sync(&r, "");
+        assert_eq!(row(&rows, "one")["outcome"], "rebased", "{condition}");
+        assert_eq!(one.git("log -1 --format=%ce").ok().text().contains("other"), holds, "{condition}");
+        assert_eq!(one.read("d1/f1.txt").ends_with("\r\n"), holds, "{condition}");
+        one.git("status --porcelain").ok().stdout("");
+    }
+}
+
+#[test]
 fn line_ends_that_git_converts_are_no_collision() {
     let r = repo();
     r.git("config core.autocrlf true").ok();

@@ -176,6 +176,7 @@ impl Repo {
     pub fn plain_changes(&self, worktree: &Worktree, route: &Route) -> Result<Option<(Changes, Index)>> {
         if self.uses_reftable()
             || self.conversion_is_configured()?
+            || self.settings_differ_in(worktree)
             || hooks::path(self, &worktree.path, "post-index-change").symlink_metadata().is_ok()
         {
             return Ok(None);

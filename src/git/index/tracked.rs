@@ -150,7 +150,7 @@ impl Repo {
     /// # Errors
     /// Refused, if something cannot be read.
     pub fn are_taken_as_they_are(&self, worktree: &Worktree, paths: &[BString]) -> Result<bool> {
-        if self.conversion_is_configured()? {
+        if self.conversion_is_configured()? || self.settings_differ_in(worktree) {
             return Ok(false);
         }
         let index = self.index_of(worktree)?;
@@ -226,7 +226,7 @@ impl Repo {
             top: &worktree.path,
             written: (written.unix_seconds(), written.nanoseconds()),
             index: Rc::new(index),
-            may_convert: self.conversion_is_configured()?,
+            may_convert: self.conversion_is_configured()? || self.settings_differ_in(worktree),
             read: 0,
             same: Vec::new(),
         }))

@@ -111,6 +111,9 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
     if worktree.is_some() && has_settings_of_its_own(&repo.git_dir()?) {
         return Ok(Some("the worktree one stands in has settings of its own"));
     }
+    if worktree.is_some_and(|worktree| repo.settings_differ_in(worktree) || repo.settings_differ_here()) {
+        return Ok(Some("other settings hold in the worktree than where one stands"));
+    }
     if repo.switch("commit.gpgSign")?.unwrap_or(false) {
         return Ok(Some("commits are signed"));
     }
