@@ -72,6 +72,9 @@ impl Repo {
             return Ok(None);
         }
         let verdict = self.verdict_of(&attributes)?;
+        if verdict == Verdict::Unknown {
+            return Ok(None);
+        }
         let every = ours.entries().iter().map(|entry| (entry.path(&ours), entry.mode));
         let forms = if verdict == Verdict::PerPath { self.forms_of(&attributes, every)? } else { Vec::new() };
         let refuse_crlf = verdict != Verdict::Always;

@@ -333,6 +333,26 @@ fn killed_after_the_commit_point_it_is_completed() {
 }
 
 #[test]
+fn files_with_line_ends_of_before_are_known_after_a_death() {
+    for word in ["committed", "prepared"] {
+        let r = base();
+        // Nothing is written anew for that: the files stay as they are until they change.
+        r.file(".gitattributes", "d1/* eol=crlf\n").commit("attributes");
+        std::thread::sleep(Duration::from_millis(30));
+        r.file("untouched.txt", "other\n").commit("the index is younger than the files");
+        r.git("session create one").ok();
+        work(&r.session("one"), 0);
+        at_the_commit_point(&r, word, KILL);
+        start(&r, &["finish", "one", "--merge"]).wait();
+        assert!(!stages(&r).is_empty(), "it was not killed");
+        r.remove(".git/hooks/reference-transaction");
+        patiently(&r, &["create", "after"]).ok();
+        is_whole(&r);
+        assert_eq!(r.read("d1/f1.txt").ends_with("\r\n"), word == "committed");
+    }
+}
+
+#[test]
 fn a_head_that_went_elsewhere_on_the_old_commit_gets_its_files_back() {
     for delay in ["", "sleep 0.02;"] {
         let r = base();

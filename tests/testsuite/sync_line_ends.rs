@@ -113,3 +113,34 @@ fn line_ends_that_somebody_has_changed_stay() {
         assert_eq!(one.read("d0/f0.txt"), other);
     }
 }
+
+#[test]
+fn attributes_that_git_reads_in_its_own_way_are_left_to_it() {
+    let long = "x".repeat(2100);
+    for rule in [
+        format!("*.txt eol=crlf {long}\n"),
+        format!("*.txt eol=crlf\n*.txt -text {long}\n"),
+        "\u{feff}*.txt eol=crlf\n".to_owned(),
+        "\"*.txt\"eol=crlf\n".to_owned(),
+        "*.txt eol=crlf\0 x\nd1/* eol=crlf\n".to_owned(),
+        String::new(),
+    ] {
+        let r = repo();
+        if rule.is_empty() {
+            // git looks for it where it runs.
+            r.config("core.attributesFile", "mine").file("mine", "*.txt eol=crlf\n").file(".gitignore", "mine\n");
+        }
+        let r = r.commit("before");
+        r.git("session create one").ok();
+        let one = r.session("one").file("one.md", "one\n").commit("one");
+        let twin = r.root().join("twin");
+        r.git_args(["worktree", "add", "--quiet", "--detach", &twin.to_string_lossy(), "one"]).ok();
+        let twin = r.in_dir(twin);
+        r.file(".gitattributes", &rule).file("d0/f0.txt", lines(0, 3)).file("d1/f1.txt", lines(1, 3)).commit("moves");
+        twin.git("rebase --quiet main").ok();
+        assert_eq!(row(&sync(&r, ""), "one")["outcome"], "rebased", "{rule:?}");
+        for path in ["d0/f0.txt", "d1/f1.txt"] {
+            assert_eq!(one.read(path), twin.read(path), "{path} with {rule:?}");
+        }
+    }
+}

@@ -59,6 +59,8 @@ impl Repo {
         }
         texts.extend(std::fs::read(self.common_dir().join("info/attributes")).ok());
         let global = match self.path_setting_quick("core.attributesFile") {
+            // git looks for it where it runs.
+            Some(path) if !path.is_absolute() && !path.as_os_str().is_empty() => return Ok(Verdict::Unknown),
             Some(path) => Some(path),
             None => std::env::var_os("XDG_CONFIG_HOME")
                 .filter(|path| !path.is_empty())
@@ -68,20 +70,7 @@ impl Repo {
         };
         texts.extend(global.and_then(|path| std::fs::read(path).ok()));
         texts.extend(std::fs::read("/etc/gitattributes").ok());
-        let mut verdict = Verdict::Always;
-        for text in &texts {
-            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
-                for word in line.split(|byte| byte.is_ascii_whitespace()).skip(1) {
-                    if CONVERTING.iter().any(|bad| word.starts_with(bad)) {
-                        return Ok(Verdict::PerPath);
-                    }
-                    if word.starts_with(b"text") || word.starts_with(b"eol") {
-                        verdict = Verdict::UnlessCrlf;
-                    }
-                }
-            }
-        }
-        Ok(verdict)
+        Ok(texts.iter().map(|text| Verdict::of(text)).max().unwrap_or(Verdict::Always))
     }
 
     /// Whether a filter driver is set up.
@@ -178,7 +167,8 @@ pub(super) enum Form {
     Other,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a file of attributes has to say, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     /// They are left as they are.
     Always,
@@ -186,6 +176,37 @@ pub(super) enum Verdict {
     UnlessCrlf,
     /// It depends on the path.
     PerPath,
+    /// Only git can tell.
+    Unknown,
+}
+
+impl Verdict {
+    /// Of the text of one file.
+    fn of(text: &[u8]) -> Verdict {
+        // git ignores longer lines, and has its own way with these.
+        const LONGEST: usize = 2048;
+        let is_odd = text.starts_with(b"\xef\xbb\xbf") || text.contains(&0);
+        let lines = || text.split(|byte| *byte == b'\n');
+        if is_odd || lines().any(|line| line.len() >= LONGEST) {
+            return Verdict::Unknown;
+        }
+        let of_line = |line: &[u8]| {
+            let is_text = |word: &[u8]| [&b"text"[..], b"eol"].iter().any(|start| word.starts_with(start));
+            let is_converting = |word: &[u8]| CONVERTING.iter().any(|bad| word.starts_with(bad));
+            // A pattern in quotes may have blanks in it, and need none behind it.
+            if line.trim_ascii_start().starts_with(b"\"") {
+                let is_any = (0..line.len()).any(|at| is_text(&line[at..]) || is_converting(&line[at..]));
+                return if is_any { Verdict::Unknown } else { Verdict::Always };
+            }
+            let words = || line.split(|byte| byte.is_ascii_whitespace()).skip(1);
+            match (words().any(is_converting), words().any(is_text)) {
+                (true, _) => Verdict::PerPath,
+                (false, true) => Verdict::UnlessCrlf,
+                (false, false) => Verdict::Always,
+            }
+        };
+        lines().filter(|line| !line.starts_with(b"#")).map(of_line).max().unwrap_or(Verdict::Always)
+    }
 }
 
 /// Whether a path is that of a file of attributes.

@@ -27,7 +27,8 @@ impl Repo {
             after.extend(change.index_new.map(|new| (change.path.clone(), new.id)));
         }
         after.sort();
-        if self.verdict_of(&after)? != Verdict::Always && !self.have_no_crlf(changes)? {
+        let verdict = self.verdict_of(&after)?;
+        if verdict == Verdict::Unknown || verdict != Verdict::Always && !self.have_no_crlf(changes)? {
             return Ok(false);
         }
         let old = self.forms_at(&before, changes, |change| change.old)?;

@@ -185,8 +185,8 @@ impl Repo {
         }
         let attributes = attributes::files(index);
         let verdict = self.verdict_of(&attributes)?;
-        if verdict == Verdict::Always {
-            return Ok(true);
+        if verdict == Verdict::Always || verdict == Verdict::Unknown {
+            return Ok(verdict == Verdict::Always);
         }
         let with_modes = paths.iter().filter_map(|path| Some((*path, index.entry_by_path(path)?.mode)));
         if verdict == Verdict::PerPath && self.converts_any(&attributes, with_modes)? {

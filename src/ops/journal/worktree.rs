@@ -373,7 +373,9 @@ impl<'a> Follow<'a> {
         let is_old = if seen.zip(now).is_some_and(|(seen, now)| now.is_untouched_since(&seen)) {
             self.place.has_writer(name) != Some(true)
         } else {
-            self.is_just(&self.stage.join(name), change.file_old())?
+            // Where line ends came to be git's to write afterwards the file may still be as its blob.
+            let file = self.stage.join(name);
+            self.is_just(&file, change.file_old())? || self.is_just(&file, change.old)?
         };
         Ok(now.filter(|_| is_old))
     }
