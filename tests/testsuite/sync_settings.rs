@@ -249,6 +249,43 @@ fn settings_of_one_branch_are_git_s_to_read() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_has_landed_is_told_as_git_tells_it() {
+    // Names that differ in white space alone are the same to patch ids.
+    for (own, landed) in [("n w", "nw"), ("d0/n w", "d0/nw")] {
+        let r = repo();
+        r.git("session create one").ok();
+        r.session("one").file(own, "hi\n").file("d0/n!", "ho\n").commit("A");
+        r.session("one").file("other", "other\n").commit("B");
+        r.file(landed, "hi\n").file("d0/n!", "ho\n").commit("A2");
+        assert_eq!(row(&sync(&r, ""), "one")["dropped"], 1, "{own:?}");
+        assert_eq!(r.git("log --format=%s main..one").ok().text(), "B\n", "{own:?}");
+    }
+    // So is a commit but for the submodules that are to be ignored.
+    for by_setting in [true, false] {
+        let (r, one) = with_submodule(false);
+        if by_setting {
+            r.git("config submodule.sub.ignore all").ok();
+        } else {
+            one.git("config --file .gitmodules submodule.sub.ignore all").ok();
+            one.commit("ignored");
+        }
+        let inner = r.in_dir(r.root().join("inner")).rev("main");
+        one.git(&format!("update-index --cacheinfo 160000,{inner},sub")).ok();
+        one.file("d0/f0.txt", lines(0, 12).replace("line 3", "landed")).git("add d0/f0.txt").ok();
+        one.git("commit --quiet -m A").ok();
+        r.file("d0/f0.txt", lines(0, 12).replace("line 3", "landed")).git("add d0/f0.txt").ok();
+        r.git("commit --quiet -m A2").ok();
+        let twin = r.root().join("twin");
+        r.git_args(["worktree", "add", "--quiet", "--detach", &twin.to_string_lossy(), "one"]).ok();
+        let twin = r.in_dir(twin);
+        twin.git("rebase --quiet main").ok();
+        sync(&r, "");
+        assert_eq!(r.rev("one^{tree}"), twin.rev("HEAD^{tree}"), "{by_setting}");
+    }
+}
+
+#[test]
 fn settings_of_some_worktrees_are_git_s_to_read() {
     for (condition, holds) in [("gitdir:**/worktrees/*", true), ("onbranch:one", true), ("gitdir:/nowhere/", false)] {
         let r = repo();

@@ -8,7 +8,6 @@ use crate::git::merge::directories;
 use crate::git::trees::{Differing, Slot};
 use crate::session::{BString, ObjectId};
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Stands for the set of paths that a commit changes.
@@ -16,12 +15,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub struct Key(u64);
 
 impl Key {
-    /// Of sorted paths.
     fn of<'a>(paths: impl Iterator<Item = &'a BString>) -> Key {
-        let mut hasher = DefaultHasher::new();
-        paths.for_each(|path| visible(path).hash(&mut hasher));
-        Key(hasher.finish())
+        Key(sum_of(paths))
     }
+}
+
+/// Stands for names, in whatever order: git goes by another one than that of what is visible of them.
+fn sum_of<'a>(names: impl Iterator<Item = &'a BString>) -> u64 {
+    names.map(|name| mixed(hash_of(1, name))).fold(0, u64::wrapping_add)
 }
 
 /// git leaves white space out of what it hashes.
@@ -36,9 +37,7 @@ pub struct Shape(u64);
 
 impl Shape {
     fn of(differing: &Differing) -> Shape {
-        let mut hasher = DefaultHasher::new();
-        differing.iter().for_each(|(name, ..)| name.hash(&mut hasher));
-        Shape(hasher.finish())
+        Shape(sum_of(differing.iter().map(|(name, ..)| name)))
     }
 }
 
@@ -160,6 +159,9 @@ impl Landed {
     /// Refused, if a commit cannot be read.
     pub fn may_have(&self, repo: &Repo, parting: ObjectId, key: Key, id: ObjectId) -> Result<bool> {
         let Some(n) = self.partings.iter().position(|known| *known == parting) else { return Ok(true) };
+        if repo.may_leave_submodules_out(id)? {
+            return Ok(true);
+        }
         let Some(candidates) = self.commits.get(&key) else { return Ok(false) };
         let mut own = None;
         for (candidate, _) in candidates.iter().filter(|(_, lacking)| lacking.contains(n)) {
@@ -213,7 +215,6 @@ impl Repo {
             if !self.lies_at(differing, &BString::default(), &wanted.places, &mut paths)? {
                 continue;
             }
-            paths.sort();
             let key = Key::of(paths.iter());
             if is_wanted(wanted.keys.get(&key)) {
                 alike.push(Alike { key, id: *id, lacking: lacking.clone() });
@@ -280,6 +281,21 @@ impl Repo {
         };
         let parent = self.inner.find_commit(parent).or_refuse(unreadable)?;
         Ok((parent.tree_id().or_refuse(unreadable)?.detach(), tree))
+    }
+
+    /// Whether git may leave submodules out of patch ids (`submodule.<name>.ignore`), by the settings or by what the commit
+    /// says of them.
+    fn may_leave_submodules_out(&self, id: ObjectId) -> Result<bool> {
+        let snapshot = self.inner.config_snapshot();
+        let mut sections = snapshot.plumbing().sections_by_name("submodule").into_iter().flatten();
+        if sections.any(|section| section.value("ignore").is_some()) {
+            return Ok(true);
+        }
+        let (_, tree) = self.trees_of_change(id)?;
+        let Some((_, modules)) = self.entry_at(tree, &".gitmodules".into())?.filter(|(mode, _)| mode.is_blob()) else {
+            return Ok(false);
+        };
+        Ok(self.text(modules)?.to_ascii_lowercase().windows(6).any(|word| word == b"ignore"))
     }
 
     /// What a change of one path adds less what it takes, line by line, white space left out as git's patch ids leave it

@@ -2,7 +2,7 @@
 
 use super::landed::Key;
 use crate::error::{Context, Result};
-use crate::git::Repo;
+use crate::git::{Repo, Worktree};
 use crate::session::ObjectId;
 
 /// What is asked: a branch, its base tip, the fork it was recorded to have.
@@ -102,14 +102,16 @@ impl Repo {
     }
 
     /// What a rebase replays, oldest first, merges among them where there are any: the own commits, and those empty ones
-    /// that the base has too, since `git rebase` does not drop what began empty.
+    /// that the base has too, since `git rebase` does not drop what began empty. What git takes for the same depends on
+    /// attributes and submodules as `place` has them, where the rebase would be.
     ///
     /// # Errors
     /// Refused, if git cannot be run or a commit is missing.
-    pub fn commits_to_replay(&self, question: Question) -> Result<Vec<ObjectId>> {
+    pub fn commits_to_replay(&self, question: Question, place: Option<&Worktree>) -> Result<Vec<ObjectId>> {
         let Question { base_tip, tip, fork } = question;
-        let mut command = self
-            .git()
+        let place = place.filter(|worktree| !worktree.is_missing);
+        let git = place.map_or_else(|| self.git(), |worktree| self.git_in(&worktree.path));
+        let mut command = git
             .args(["rev-list", "--reverse", "--topo-order", "--cherry-mark", "--right-only"])
             .arg(format!("{base_tip}...{tip}"));
         if let Some(fork) = fork.filter(|fork| self.has_object(*fork)) {

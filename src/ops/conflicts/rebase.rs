@@ -183,7 +183,7 @@ fn first_try(replayer: &mut Replayer, gathered: &Gathered, below: &[Rebase], reb
         }
         Own::UpToDate | Own::Unrelated => Ok(None),
         Own::Mixed { .. } => {
-            let commits = replayer.repo().commits_to_replay(rebase.question)?;
+            let commits = replayer.repo().commits_to_replay(rebase.question, subject.worktree.as_ref())?;
             for id in &commits {
                 if replayer.repo().commit(*id)?.parents.len() != 1 {
                     return Ok(None);
@@ -275,6 +275,6 @@ fn with_landed(
     if !may_have {
         return Ok(None);
     }
-    let commits = replayer.repo().commits_to_replay(rebase.question)?;
+    let commits = replayer.repo().commits_to_replay(rebase.question, subject.worktree.as_ref())?;
     Ok(Some((onto(subject, below, rebase.question), commits)))
 }

@@ -377,11 +377,12 @@ impl Stack<'_> {
     ) -> Result<Vec<ObjectId>> {
         let mut at = if parent_moves { planned.parent } else { None };
         let Some(tip) = planned.tip.as_ref() else { return Ok(Vec::new()) };
-        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
+        let place = planned.worktree.as_ref();
+        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question }, place)?;
         while let Some(above) = at {
             let lower = &below[above];
             if let Some(tip) = &lower.tip {
-                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question })?;
+                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question }, place)?;
                 own.retain(|id| lacking.contains(id));
             }
             at = lower.parent;
