@@ -100,6 +100,11 @@ fn the_commit_of_a_submodule_moves_in_the_index_alone() {
     r.git("session undo --yes").ok();
     one.git("diff --quiet --ignore-submodules=untracked").ok();
     assert_eq!(one.read("sub/mine"), "mine\n");
+    // Where nothing is checked out in it git would break the worktree in trying to let it follow.
+    let (r, one) = with_submodule(false);
+    r.git("config submodule.recurse true").ok();
+    assert!(!bumped(&r), "git was needed");
+    one.git("status --porcelain").ok().stdout("");
     // Where it is to follow it is git's to move it.
     let (r, one) = with_submodule(true);
     r.git("config submodule.recurse true").ok();
@@ -109,6 +114,32 @@ fn the_commit_of_a_submodule_moves_in_the_index_alone() {
     sync(&r.env("GIT_TRACE", &trace), "");
     assert!(crate::follow::is_by_git(&trace), "git was not asked");
     one.git("status --porcelain").ok().stdout("");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_submodule_that_both_sides_move_is_git_s_to_merge_in_the_worktree() {
+    for is_checked_out in [false, true] {
+        let (r, one) = with_submodule(is_checked_out);
+        let inner = r.in_dir(r.root().join("inner"));
+        inner.file("inner.txt", "3\n").commit("inner 3");
+        r.git("-C sub fetch --quiet").ok();
+        if is_checked_out {
+            one.git("-c protocol.file.allow=always -C sub fetch --quiet").ok();
+        }
+        let own = inner.rev("main~");
+        one.git(&format!("update-index --cacheinfo 160000,{own},sub")).ok();
+        one.git("commit --quiet -m own").ok();
+        if is_checked_out {
+            one.git(&format!("-C sub checkout --quiet {own}")).ok();
+        }
+        r.git_args(["-C", "sub", "checkout", "--quiet", &inner.rev("main")]).ok();
+        let (r, before) = (r.commit("the base moves"), one.rev("HEAD"));
+        let rows = sync(&r, "");
+        let outcome = if is_checked_out { "rebased" } else { "conflict" };
+        assert_eq!(row(&rows, "one")["outcome"], outcome);
+        assert_eq!(r.rev("one") == before, !is_checked_out);
+    }
 }
 
 #[test]

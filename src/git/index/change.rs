@@ -183,8 +183,13 @@ impl Repo {
         }
         let Some(index) = self.read_plain_index(&worktree.git_dir)? else { return Ok(None) };
         let Some(mut changes) = self.changes_on(route)? else { return Ok(None) };
-        // What is checked out in a submodule would have to follow.
-        if !changes.submodules.is_empty() && self.switch("submodule.recurse")?.unwrap_or(false) {
+        // What is checked out in a submodule would have to follow. Where nothing is git cannot get anything there either,
+        // and breaks the worktree in trying.
+        let is_empty = |bump: &Bump| {
+            let entries = worktree.path.join(path_of_bytes(&bump.path)).read_dir();
+            entries.is_ok_and(|mut entries| entries.next().is_none())
+        };
+        if self.switch("submodule.recurse")?.unwrap_or(false) && !changes.submodules.iter().all(is_empty) {
             return Ok(None);
         }
         let files = &mut changes.files;

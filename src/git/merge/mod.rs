@@ -146,6 +146,20 @@ impl Repo {
         Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
     }
 
+    /// Whether both sides of a merge of trees move a submodule, to different commits.
+    ///
+    /// # Errors
+    /// Refused, if a tree cannot be read.
+    pub(in crate::git) fn merges_submodules(&self, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<bool> {
+        for (path, before, after) in self.differing_leaves(base, theirs)? {
+            let is_submodule = [before, after].iter().all(|slot| slot.is_some_and(|(mode, _)| mode.is_commit()));
+            if is_submodule && ![before, after].contains(&self.entry_at(ours, &path)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The submodules of one commit that are files or links in another one. git is asked, which fetches what is not here.
     ///
     /// # Errors

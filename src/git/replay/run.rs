@@ -16,6 +16,8 @@ pub(super) struct Run<'a> {
     replayed: usize,
     dropped: usize,
     inexact: Option<&'static str>,
+    /// What git was asked about the next commit.
+    asked: Option<Question>,
     rewritten: Vec<(ObjectId, ObjectId)>,
     conflict: Option<Vec<Stages>>,
 }
@@ -32,6 +34,7 @@ impl<'a> Run<'a> {
             replayed: 0,
             dropped: 0,
             inexact: None,
+            asked: None,
             rewritten: Vec::new(),
             conflict: None,
         })
@@ -52,7 +55,10 @@ impl<'a> Run<'a> {
             let question = Question { attributes: self.onto, base, ours: self.head_tree, theirs: raw.tree };
             match merger.without_git(question)? {
                 Some(tree) => self.take(merger, Verdict::Clean(tree))?,
-                None => return Ok(Some(question)),
+                None => {
+                    self.asked = Some(question);
+                    return Ok(Some(question));
+                }
             }
         }
         Ok(None)
@@ -61,8 +67,16 @@ impl<'a> Run<'a> {
     /// What the next commit comes to.
     pub(super) fn take(&mut self, merger: &Merger, verdict: Verdict) -> Result<()> {
         let Some(id) = self.left.first().copied() else { return Ok(()) };
+        let asked = self.asked.take();
         let tree = match verdict {
-            Verdict::Clean(tree) => tree,
+            Verdict::Clean(tree) => {
+                if let Some(Question { base: Some(base), ours, theirs, .. }) = asked
+                    && merger.repo().merges_submodules(base, ours, theirs)?
+                {
+                    self.inexact = Some("both sides move a submodule, and it depends on what is checked out there");
+                }
+                tree
+            }
             Verdict::Conflict(files) => {
                 self.conflict = Some(files);
                 return Ok(());
