@@ -11,7 +11,8 @@ paths that differ, what a dry run takes, and what `git status` in each of them t
 branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
 
 `floor` prints the CPU of the least that this takes, for the topics that do not collide: one `git replay` of all, one `git
-cat-file` that inflates each blob that has to be written once, and a loop that writes them all. It goes with `speed`.
+cat-file` that inflates each blob that has to be written once, and a loop that writes them all. It goes with `speed`. What
+else cannot be left out, since nothing uncommitted may be moved, is a look at each tracked file: that stands beside it.
 
 `growth` needs no clone: it makes a repository of `--files` files and COUNT sessions with worktrees, each with two commits
 and the last COUNT/5 with something uncommitted, moves the base, and prints for each COUNT wall time and CPU of `git
@@ -131,6 +132,7 @@ def speed(args, count):
 
     results = {"loop": [], "sync": [], "dry": [], "look git": [], "look session": []}
     floors = {"git replay": [], "git cat-file": [], "writing": []}
+    looks = []
     for number in range(args.runs + 1):
         turns = {}
         for who in ("session", "git") if number % 2 else ("git", "session"):
@@ -153,6 +155,7 @@ def speed(args, count):
                 moved = {row["name"]: row["to"] for row in rows if row["outcome"] == "rebased"}
                 for key, cpu in floor(place, found, moved).items():
                     floors[key].append(cpu)
+                looks.append(timed(lambda: [git("diff-files", "--quiet", cwd=tree, check=False) for tree in trees.values()])[1])
     outcomes = [row["outcome"] for row in rows]
     wrong = dirty + sum(of_git[name] != of_session[name] for name in found)
     differing = sum(len(git("diff", "--name-only", "--no-renames", tip, of_session[name], cwd=place).splitlines())
@@ -175,6 +178,9 @@ def speed(args, count):
         least = sum(parts.values())
         print("  the least: " + ", ".join(f"{key} {cpu * 1000:.1f} ms" for key, cpu in parts.items())
               + f"; sync cpu {median['sync'][1] / least:.2f} times that, {least / median['loop'][1]:.2f} of the loop")
+        look = statistics.median(looks)
+        print(f"  with one look at each tracked file besides (git diff-files in each, {look * 1000:.1f} ms): "
+              f"{median['sync'][1] / (least + look):.2f} times")
 
 
 def floor(place, found, moved):
