@@ -11,8 +11,10 @@ paths that differ, what a dry run takes, and what `git status` in each of them t
 branches, from as many bases, `--back` commits apart, as it takes. The committer's date is fixed for both.
 
 `floor` prints the CPU of the least that this takes, for the topics that do not collide: one `git replay` of all, one `git
-cat-file` that inflates each blob that has to be written once, and a loop that writes them all. It goes with `speed`. What
-else cannot be left out, since nothing uncommitted may be moved, is a look at each tracked file: that stands beside it.
+cat-file` that inflates each blob that has to be written once, and a loop that writes them all, into empty directories. It
+goes with `speed`. Beside it stand the same with the files in the place of old ones, as a checkout has to (those that were
+there and those that go are removed, in the same loop), and with what else cannot be left out, since nothing uncommitted
+may be moved: a look at each tracked file.
 
 `growth` needs no clone: it makes a repository of `--files` files and COUNT sessions with worktrees, each with two commits
 and the last COUNT/5 with something uncommitted, moves the base, and prints for each COUNT wall time and CPU of `git
@@ -131,7 +133,7 @@ def speed(args, count):
         return {name: git("rev-parse", name, cwd=place) for name in found}
 
     results = {"loop": [], "sync": [], "dry": [], "look git": [], "look session": []}
-    floors = {"git replay": [], "git cat-file": [], "writing": []}
+    floors = {"git replay": [], "git cat-file": [], "writing": [], "replacing": []}
     looks = []
     for number in range(args.runs + 1):
         turns = {}
@@ -175,12 +177,14 @@ def speed(args, count):
               f"wall {wall / median['look git'][0]:5.2f}  cpu {cpu / median['look git'][1]:5.2f}")
     if "floor" in args.what:
         parts = {key: statistics.median(values) for key, values in floors.items()}
+        replacing, look, cpu = parts.pop("replacing"), statistics.median(looks), median["sync"][1]
         least = sum(parts.values())
         print("  the least: " + ", ".join(f"{key} {cpu * 1000:.1f} ms" for key, cpu in parts.items())
-              + f"; sync cpu {median['sync'][1] / least:.2f} times that, {least / median['loop'][1]:.2f} of the loop")
-        look = statistics.median(looks)
+              + f"; sync cpu {cpu / least:.2f} times that, {least / median['loop'][1]:.2f} of the loop")
+        in_place = least - parts["writing"] + replacing
+        print(f"  with old files replaced and removed ({replacing * 1000:.1f} ms for the writing): {cpu / in_place:.2f} times")
         print(f"  with one look at each tracked file besides (git diff-files in each, {look * 1000:.1f} ms): "
-              f"{median['sync'][1] / (least + look):.2f} times")
+              f"{cpu / (least + look):.2f} times, with both {cpu / (in_place + look):.2f}")
 
 
 def floor(place, found, moved):
@@ -195,44 +199,62 @@ def floor(place, found, moved):
     cpu["git replay"] = timed(lambda: git("replay", "--onto", "trunk", *old, "^trunk", cwd=place))[1]
     for name in old:
         git("update-ref", "-d", f"refs/heads/{name}", cwd=place)
+    # Path, old blob, new blob; what is a file on one side only has none on the other.
     files = []
     for tip, name in zip(tips, names):
-        changed = git("diff", "--raw", "--no-renames", "--no-abbrev", tip, moved[name], cwd=place).splitlines()
-        files += [(row.split("\t", 1)[1], row.split()[3]) for row in changed
-                  if row.split()[4] != "D" and row.split()[1] != "160000"]
-    ids = "".join(f"{blob}\n" for blob in {blob for _, blob in files}).encode()
-    contents = {}
-
-    def inflate():
-        return subprocess.run(["git", "cat-file", "--batch", "--buffer"], cwd=place, env=ENV, input=ids,
-                              stdout=subprocess.PIPE, check=True).stdout
-
+        for row in git("diff", "--raw", "--no-renames", "--no-abbrev", tip, moved[name], cwd=place).splitlines():
+            facts, path = row.split("\t", 1)
+            old_mode, new_mode, old, new, _ = facts.removeprefix(":").split()
+            if "160000" not in (old_mode, new_mode):
+                files.append((path, old.strip("0") and old, new.strip("0") and new))
+    ids = "".join(f"{blob}\n" for blob in {new for _, _, new in files} - {""}).encode()
+    old_ids = "".join(f"{blob}\n" for blob in {old for _, old, _ in files} - {""}).encode()
     # Into a file, so that taking it in is not counted.
     with open(place + "-blobs", "wb") as sink:
         cpu["git cat-file"] = timed(lambda: subprocess.run(
             ["git", "cat-file", "--batch", "--buffer"], cwd=place, env=ENV, input=ids, stdout=sink, check=True))[1]
-    out, at = inflate(), 0
+    os.remove(place + "-blobs")
+    contents = contents_of(place, ids) | contents_of(place, old_ids)
+    scratch = place + "-written"
+    for key in ("writing", "replacing"):
+        shutil.rmtree(scratch, ignore_errors=True)
+        jobs = [(os.path.join(scratch, str(number % 50), path.strip('"').replace("/", "-") + f"-{number}"), old, new)
+                for number, (path, old, new) in enumerate(files)]
+        for path in {os.path.dirname(path) for path, _, _ in jobs}:
+            os.makedirs(path)
+        if key == "replacing":
+            for path, old, _ in jobs:
+                if old:
+                    write(path, contents[old])
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        for path, old, new in jobs:
+            if key == "replacing" and old:
+                os.unlink(path)
+            if new:
+                write(path, contents[new])
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        cpu[key] = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    shutil.rmtree(scratch)
+    return cpu
+
+
+def write(path, content):
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    os.write(file, content)
+    os.close(file)
+
+
+def contents_of(place, ids):
+    """The content of each blob whose id is a line of `ids`."""
+    out = subprocess.run(["git", "cat-file", "--batch", "--buffer"], cwd=place, env=ENV, input=ids,
+                         stdout=subprocess.PIPE, check=True).stdout
+    contents, at = {}, 0
     while at < len(out):
         end = out.index(b"\n", at)
         blob, _, size = out[at:end].decode().split()
         contents[blob] = out[end + 1:end + 1 + int(size)]
         at = end + 2 + int(size)
-    scratch = place + "-written"
-    shutil.rmtree(scratch, ignore_errors=True)
-    paths = [(os.path.join(scratch, str(number % 50), path.strip('"').replace("/", "-") + f"-{number}"), contents[blob])
-             for number, (path, blob) in enumerate(files)]
-    for path in {os.path.dirname(path) for path, _ in paths}:
-        os.makedirs(path)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    for path, content in paths:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        os.write(file, content)
-        os.close(file)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu["writing"] = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    shutil.rmtree(scratch)
-    os.remove(place + "-blobs")
-    return cpu
+    return contents
 
 
 def agreement(args):
