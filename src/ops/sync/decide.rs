@@ -1,20 +1,23 @@
 //! What becomes of one session, those it stands on being decided.
 
-use super::by_git::merge_message;
+mod merging;
+mod own;
+mod way;
+
+pub(super) use way::lay_along;
+
 use super::collide::collisions;
-use super::plan::{Chain, parting_of, question};
+use super::look;
+use super::plan::{Chain, question};
 use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
-use super::{carry, look};
 use crate::error::{Error, Result};
+use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::history::first_line;
-use crate::git::index::Route;
-use crate::git::merge::{Merged, Scratch, Verdict};
-use crate::git::replay::{Key, Landed, Own, Question, Replayed, Replayer};
-use crate::git::{Repo, Worktree};
+use crate::git::replay::{Landed, Own, Question, Replayed, Replayer};
 use crate::ops::base::{self, Tip};
-use crate::session::{BString, ObjectId};
-use std::collections::{HashMap, HashSet};
+use crate::session::ObjectId;
+use std::collections::HashMap;
 
 /// Sessions that stand on each other, and what is known of them.
 pub(super) struct Stack<'a> {
@@ -256,195 +259,6 @@ impl Stack<'_> {
         }
         look::base_obstacle(repo, &planned.base_now, tip)
     }
-
-    fn merge(
-        &self,
-        replayer: &mut Replayer,
-        planned: &mut Planned,
-        question: Question,
-        git_must: Option<&'static str>,
-    ) -> Result<()> {
-        let repo = replayer.repo();
-        if repo.is_ancestor(question.base_tip, question.tip)? {
-            return Ok(());
-        }
-        let name = &planned.session.name;
-        if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
-            return Err(Error::refused("What it stands on moves in the same sync.")
-                .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
-        }
-        if !planned.dirty.is_empty() {
-            return self.merge_with_uncommitted(replayer, planned, question, git_must);
-        }
-        let scratch = Scratch::new(repo)?;
-        match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
-            Merged::Clean(_) => {
-                planned.row.outcome = Outcome::Merged;
-                planned.action = Action::Merge;
-                if let Some(why) = git_must {
-                    self.by_git(repo, planned, why)?;
-                }
-            }
-            Merged::Conflict(paths) => {
-                planned.row.outcome = Outcome::Conflict;
-                planned.row.collisions = paths.into_iter().map(super::Collision::of_path).collect();
-            }
-        }
-        Ok(())
-    }
-
-    /// The merge commit is made in memory, so that what is uncommitted can be merged with what it changes.
-    fn merge_with_uncommitted(
-        &self,
-        replayer: &mut Replayer,
-        planned: &mut Planned,
-        question: Question,
-        git_must: Option<&'static str>,
-    ) -> Result<()> {
-        let Question { base_tip, tip, .. } = question;
-        let repo = replayer.repo();
-        let bases = repo.beyond(base_tip, tip)?.bases;
-        let [base] = bases.as_slice() else {
-            leave_dirty(planned, "It and its base have been merged crosswise, and only git can merge them.".to_owned());
-            return Ok(());
-        };
-        let tree_of = |id: ObjectId| repo.commit(id).map(|commit| commit.tree);
-        let (base, ours, theirs) = (tree_of(*base)?, tree_of(tip)?, tree_of(base_tip)?);
-        let tree = match replayer.merger().merge(tip, base, ours, theirs)? {
-            Verdict::Clean(tree) => tree,
-            Verdict::Conflict(files) => {
-                planned.row.outcome = Outcome::Conflict;
-                planned.row.collisions =
-                    files.into_iter().map(|stages| super::Collision::of_path(stages.path)).collect();
-                return Ok(());
-            }
-        };
-        let repo = replayer.repo();
-        let draft = repo.draft_by_user(self.identity, merge_message(planned))?;
-        let to = repo.write_commit(&draft, tree, &[tip, base_tip])?;
-        planned.row.outcome = Outcome::Merged;
-        planned.row.to = Some(to);
-        planned.action = Action::Move { to, rewritten: Vec::new() };
-        self.take_along(replayer, planned, (tip, to), git_must, true)
-    }
-
-    /// The own commits without what the base has already.
-    fn without_landed(
-        &self,
-        repo: &Repo,
-        planned: &Planned,
-        below: &[Planned],
-        question: Question,
-        chain: &[(ObjectId, Key)],
-        parent_moves: bool,
-    ) -> Result<(Vec<ObjectId>, usize)> {
-        let all: Vec<ObjectId> = chain.iter().map(|(id, _)| *id).collect();
-        let mut may_have = false;
-        // `below` are those before it in its stack, and it comes right after them.
-        let (mut root, mut root_at) = (planned, below.len());
-        while let Some(above) = root.parent {
-            (root, root_at) = (&below[above], above);
-            if let Some(Own::Chain { commits, .. }) = &self.chains[above] {
-                may_have |= chain.iter().any(|(_, key)| commits.iter().any(|(_, other)| other == key));
-            }
-        }
-        let trunk = root.tip.as_ref().and_then(|tip| self.landed.get(&tip.id));
-        if let Some((landed, parting)) = trunk.zip(parting_of(&self.chains[root_at])) {
-            for (id, key) in chain {
-                may_have = may_have || landed.may_have(repo, parting, *key, *id)?;
-            }
-        } else {
-            // Where the lowest of the stack parts from its base is not known, or that cannot be read without git.
-            may_have = true;
-        }
-        if !may_have {
-            return Ok((all, 0));
-        }
-        let own = self.listed(repo, planned, below, question, parent_moves)?;
-        let dropped = all.len().saturating_sub(own.len());
-        Ok((own, dropped))
-    }
-
-    /// The own commits as git lists them. Of a stack whose lower part moves in this plan git cannot be asked about the new
-    /// place: what the trunk and the parent's old place lack is the same.
-    fn listed(
-        &self,
-        repo: &Repo,
-        planned: &Planned,
-        below: &[Planned],
-        question: Question,
-        parent_moves: bool,
-    ) -> Result<Vec<ObjectId>> {
-        let mut at = if parent_moves { planned.parent } else { None };
-        let Some(tip) = planned.tip.as_ref() else { return Ok(Vec::new()) };
-        let place = planned.worktree.as_ref();
-        let mut own = repo.commits_to_replay(Question { base_tip: tip.id, ..question }, place)?;
-        while let Some(above) = at {
-            let lower = &below[above];
-            if let Some(tip) = &lower.tip {
-                let lacking = repo.commits_to_replay(Question { base_tip: tip.id, ..question }, place)?;
-                own.retain(|id| lacking.contains(id));
-            }
-            at = lower.parent;
-        }
-        Ok(own)
-    }
-}
-
-/// Looks at what lies in the way of a move, and plans to take along what is uncommitted; where that cannot be, the row
-/// says so.
-pub(super) fn lay_along(
-    replayer: &mut Replayer,
-    identity: &Identity,
-    planned: &mut Planned,
-    (old, new): (ObjectId, ObjectId),
-) -> Result<()> {
-    let repo = replayer.repo();
-    let (before, after) = (repo.commit(old)?.tree, repo.commit(new)?.tree);
-    let Some(worktree) = &planned.worktree else { return Ok(()) };
-    let touched = repo.changed_between_trees(before, after)?;
-    if let Some(obstacle) = in_the_way(repo, worktree, before, &touched, planned)? {
-        skip(&mut planned.row, obstacle);
-        planned.row.to = None;
-        planned.action = Action::Nothing;
-        return Ok(());
-    }
-    let dirty: HashSet<&BString> = planned.dirty.iter().collect();
-    let overlap: Vec<BString> = touched.into_iter().map(|(path, _)| path).filter(|path| dirty.contains(path)).collect();
-    if overlap.is_empty() {
-        return Ok(());
-    }
-    carry::carry(replayer, identity, planned, Route { old, new, carried: None }, &overlap)
-}
-
-/// An untracked file where the new tip has one, or a directory, or a file where it has a directory.
-fn in_the_way(
-    repo: &Repo,
-    worktree: &Worktree,
-    before: ObjectId,
-    touched: &[(BString, bool)],
-    planned: &Planned,
-) -> Result<Option<Obstacle>> {
-    for (path, _) in touched.iter().filter(|(_, was_there)| !was_there) {
-        let inside = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
-        for part in inside.chain([path.as_slice()]) {
-            let part = BString::from(part);
-            let place = worktree.path.join(crate::git::worktrees::path_of_bytes(&part));
-            let Ok(found) = place.symlink_metadata() else { break };
-            let is_fine = if part == *path { planned.dirty.contains(path) } else { found.is_dir() };
-            if is_fine || repo.has_path(before, &part)? {
-                continue;
-            }
-            let what = if found.is_dir() { "directory" } else { "file" };
-            let place = look::quoted(&place);
-            return Ok(Some(Obstacle::new(
-                Reason::Untracked,
-                format!("The untracked {what} '{part}' is in the way."),
-                format!("mv -n {place} {place}~"),
-            )));
-        }
-    }
-    Ok(None)
 }
 
 pub(super) fn skip(row: &mut Row, obstacle: Obstacle) {

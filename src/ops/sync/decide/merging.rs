@@ -1,0 +1,82 @@
+//! Merging the base into a session's branch, for branches that others have too.
+
+use super::{Stack, leave_dirty};
+use crate::error::{Error, Result};
+use crate::git::merge::{Merged, Scratch, Verdict};
+use crate::git::replay::{Question, Replayer};
+use crate::ops::sync::by_git::merge_message;
+use crate::ops::sync::{Action, Collision, Outcome, Planned};
+use crate::session::ObjectId;
+
+impl Stack<'_> {
+    /// The base merged into the branch.
+    pub(super) fn merge(
+        &self,
+        replayer: &mut Replayer,
+        planned: &mut Planned,
+        question: Question,
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let repo = replayer.repo();
+        if repo.is_ancestor(question.base_tip, question.tip)? {
+            return Ok(());
+        }
+        let name = &planned.session.name;
+        if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
+            return Err(Error::refused("What it stands on moves in the same sync.")
+                .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
+        }
+        if !planned.dirty.is_empty() {
+            return self.merge_with_uncommitted(replayer, planned, question, git_must);
+        }
+        let scratch = Scratch::new(repo)?;
+        match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
+            Merged::Clean(_) => {
+                planned.row.outcome = Outcome::Merged;
+                planned.action = Action::Merge;
+                if let Some(why) = git_must {
+                    self.by_git(repo, planned, why)?;
+                }
+            }
+            Merged::Conflict(paths) => {
+                planned.row.outcome = Outcome::Conflict;
+                planned.row.collisions = paths.into_iter().map(Collision::of_path).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// The merge commit is made in memory, so that what is uncommitted can be merged with what it changes.
+    fn merge_with_uncommitted(
+        &self,
+        replayer: &mut Replayer,
+        planned: &mut Planned,
+        question: Question,
+        git_must: Option<&'static str>,
+    ) -> Result<()> {
+        let Question { base_tip, tip, .. } = question;
+        let repo = replayer.repo();
+        let bases = repo.beyond(base_tip, tip)?.bases;
+        let [base] = bases.as_slice() else {
+            leave_dirty(planned, "It and its base have been merged crosswise, and only git can merge them.".to_owned());
+            return Ok(());
+        };
+        let tree_of = |id: ObjectId| repo.commit(id).map(|commit| commit.tree);
+        let (base, ours, theirs) = (tree_of(*base)?, tree_of(tip)?, tree_of(base_tip)?);
+        let tree = match replayer.merger().merge(tip, base, ours, theirs)? {
+            Verdict::Clean(tree) => tree,
+            Verdict::Conflict(files) => {
+                planned.row.outcome = Outcome::Conflict;
+                planned.row.collisions = files.into_iter().map(|stages| Collision::of_path(stages.path)).collect();
+                return Ok(());
+            }
+        };
+        let repo = replayer.repo();
+        let draft = repo.draft_by_user(self.identity, merge_message(planned))?;
+        let to = repo.write_commit(&draft, tree, &[tip, base_tip])?;
+        planned.row.outcome = Outcome::Merged;
+        planned.row.to = Some(to);
+        planned.action = Action::Move { to, rewritten: Vec::new() };
+        self.take_along(replayer, planned, (tip, to), git_must, true)
+    }
+}
