@@ -119,7 +119,7 @@ fn the_commit_of_a_submodule_moves_in_the_index_alone() {
 #[test]
 #[cfg(unix)]
 fn a_submodule_that_both_sides_move_is_git_s_to_merge_in_the_worktree() {
-    for is_checked_out in [false, true] {
+    for (is_checked_out, is_in_main) in [(false, true), (true, true), (true, false)] {
         let (r, one) = with_submodule(is_checked_out);
         let inner = r.in_dir(r.root().join("inner"));
         inner.file("inner.txt", "3\n").commit("inner 3");
@@ -135,10 +135,25 @@ fn a_submodule_that_both_sides_move_is_git_s_to_merge_in_the_worktree() {
         }
         r.git_args(["-C", "sub", "checkout", "--quiet", &inner.rev("main")]).ok();
         let (r, before) = (r.commit("the base moves"), one.rev("HEAD"));
-        let rows = sync(&r, "");
-        let outcome = if is_checked_out { "rebased" } else { "conflict" };
-        assert_eq!(row(&rows, "one")["outcome"], outcome);
-        assert_eq!(r.rev("one") == before, !is_checked_out);
+        if !is_in_main {
+            r.git("submodule --quiet deinit --force sub").ok();
+            std::fs::remove_dir_all(r.path(".git/modules/sub")).expect("a folder");
+        }
+        for (how, clean) in [("", "rebased"), ("--merge", "merged")] {
+            // There it is for git to see: aside nothing would be checked out.
+            one.file("d1/f1.txt", "mine\n");
+            let rows = sync(&r, &format!("{how} --autostash"));
+            assert_eq!(row(&rows, "one")["reason"], "dirty", "{rows:?}");
+            assert_eq!((one.read("d1/f1.txt"), r.rev("one")), ("mine\n".to_owned(), before.clone()));
+            one.git("checkout --quiet d1/f1.txt").ok();
+            let rows = sync(&r, how);
+            assert_eq!(row(&rows, "one")["outcome"], if is_checked_out { clean } else { "conflict" });
+            assert_eq!(r.rev("one") == before, !is_checked_out);
+            one.git("status --porcelain --ignore-submodules=all").ok().stdout("");
+            if is_checked_out {
+                r.git("session undo --yes").ok();
+            }
+        }
     }
 }
 

@@ -28,6 +28,9 @@ use crate::host::process::Command;
 use crate::session::{BString, ObjectId};
 use std::path::PathBuf;
 
+/// Why git has to merge in the worktree that it is about, and in no other.
+pub const BY_SUBMODULE: &str = "both sides move a submodule, and it depends on what is checked out there";
+
 /// The outcome of a three-way merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merged {
@@ -146,18 +149,20 @@ impl Repo {
         Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
     }
 
-    /// Whether both sides of a merge of trees move a submodule, to different commits.
+    /// The submodules that both sides of a merge of trees move, to different commits: git looks at what is checked out in
+    /// them then, which may be another commit in each worktree, or nothing.
     ///
     /// # Errors
     /// Refused, if a tree cannot be read.
-    pub(in crate::git) fn merges_submodules(&self, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<bool> {
+    pub fn diverged_submodules(&self, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> Result<Vec<BString>> {
+        let mut found = Vec::new();
         for (path, before, after) in self.differing_leaves(base, theirs)? {
             let is_submodule = [before, after].iter().all(|slot| slot.is_some_and(|(mode, _)| mode.is_commit()));
             if is_submodule && ![before, after].contains(&self.entry_at(ours, &path)?) {
-                return Ok(true);
+                found.push(path);
             }
         }
-        Ok(false)
+        Ok(found)
     }
 
     /// The submodules of one commit that are files or links in another one. git is asked, which fetches what is not here.

@@ -3,7 +3,7 @@
 use super::{Raw, Replayed, WriteCommit};
 use crate::error::{Context, Error, Result};
 use crate::git::config::Identity;
-use crate::git::merge::{Merger, Question, Stages, Verdict};
+use crate::git::merge::{BY_SUBMODULE, Merger, Question, Stages, Verdict};
 use crate::session::ObjectId;
 
 /// Commits being put onto another, oldest first.
@@ -71,9 +71,9 @@ impl<'a> Run<'a> {
         let tree = match verdict {
             Verdict::Clean(tree) => {
                 if let Some(Question { base: Some(base), ours, theirs, .. }) = asked
-                    && merger.repo().merges_submodules(base, ours, theirs)?
+                    && !merger.repo().diverged_submodules(base, ours, theirs)?.is_empty()
                 {
-                    self.inexact = Some("both sides move a submodule, and it depends on what is checked out there");
+                    self.inexact = Some(BY_SUBMODULE);
                 }
                 tree
             }

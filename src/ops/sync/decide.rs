@@ -11,10 +11,12 @@ use super::look;
 use super::plan::{Chain, question};
 use super::{Action, Obstacle, Options, Outcome, Planned, Reason, Row};
 use crate::error::{Error, Result};
-use crate::git::Repo;
 use crate::git::config::Identity;
 use crate::git::history::first_line;
+use crate::git::merge::{BY_SUBMODULE, Stages};
 use crate::git::replay::{Landed, Own, Question, Replayed, Replayer};
+use crate::git::worktrees::path_of_bytes;
+use crate::git::{Repo, Worktree};
 use crate::ops::base::{self, Tip};
 use crate::session::ObjectId;
 use std::collections::HashMap;
@@ -148,7 +150,14 @@ impl Stack<'_> {
         undecided: &Undecided,
         replayed: Replayed,
     ) -> Result<()> {
-        let Undecided { question, git_must, .. } = *undecided;
+        let Undecided { question, git_must, ref own } = *undecided;
+        if let Replayed::Conflict { files, .. } = &replayed
+            && planned.worktree.as_ref().is_some_and(|worktree| are_submodules_in(worktree, files))
+        {
+            planned.row.outcome = Outcome::Rebased;
+            planned.row.replayed = own.len();
+            return self.by_git(replayer.repo(), planned, BY_SUBMODULE);
+        }
         let row = &mut planned.row;
         let (to, rewritten, inexact) = match replayed {
             Replayed::Conflict { commit, files, .. } => {
@@ -193,6 +202,8 @@ impl Stack<'_> {
             // What else there is that only git can do is done in another place.
             let must_be_here = if look::hooks_run(repo, worktree, self.options) {
                 Some("hooks run")
+            } else if why == BY_SUBMODULE {
+                Some("both sides move a submodule")
             } else {
                 (!super::aside::is_possible(worktree)).then_some("the worktree has settings of its own")
             };
@@ -259,6 +270,14 @@ impl Stack<'_> {
         }
         look::base_obstacle(repo, &planned.base_now, tip)
     }
+}
+
+/// Whether nothing collides but submodules, all of which are checked out there: git may see more of them than elsewhere.
+fn are_submodules_in(worktree: &Worktree, files: &[Stages]) -> bool {
+    files.iter().all(|Stages { path, stages }| {
+        let is_submodule = stages.iter().all(|stage| stage.is_some_and(|(mode, _)| mode == 0o160_000));
+        is_submodule && worktree.path.join(path_of_bytes(path)).join(".git").exists()
+    })
 }
 
 pub(super) fn skip(row: &mut Row, obstacle: Obstacle) {

@@ -2,7 +2,8 @@
 
 use super::{Stack, leave_dirty};
 use crate::error::{Error, Result};
-use crate::git::merge::{Merged, Scratch, Verdict};
+use crate::git::Repo;
+use crate::git::merge::{BY_SUBMODULE, Merged, Scratch, Verdict};
 use crate::git::replay::{Question, Replayer};
 use crate::ops::sync::by_git::merge_message;
 use crate::ops::sync::{Action, Collision, Outcome, Planned};
@@ -30,15 +31,21 @@ impl Stack<'_> {
             return self.merge_with_uncommitted(replayer, planned, question, git_must);
         }
         let scratch = Scratch::new(repo)?;
-        match repo.merge(Some(&scratch), None, question.tip, question.base_tip)? {
-            Merged::Clean(_) => {
+        let merged = repo.merge(Some(&scratch), None, question.tip, question.base_tip)?;
+        let git_must = match &merged {
+            Merged::Clean(_) if git_must.is_some() => git_must,
+            _ => by_submodule(repo, planned, question, &merged)?,
+        };
+        match (merged, git_must) {
+            (_, Some(why)) => {
+                planned.row.outcome = Outcome::Merged;
+                self.by_git(repo, planned, why)?;
+            }
+            (Merged::Clean(_), None) => {
                 planned.row.outcome = Outcome::Merged;
                 planned.action = Action::Merge;
-                if let Some(why) = git_must {
-                    self.by_git(repo, planned, why)?;
-                }
             }
-            Merged::Conflict(paths) => {
+            (Merged::Conflict(paths), None) => {
                 planned.row.outcome = Outcome::Conflict;
                 planned.row.collisions = paths.into_iter().map(Collision::of_path).collect();
             }
@@ -63,6 +70,10 @@ impl Stack<'_> {
         };
         let tree_of = |id: ObjectId| repo.commit(id).map(|commit| commit.tree);
         let (base, ours, theirs) = (tree_of(*base)?, tree_of(tip)?, tree_of(base_tip)?);
+        if !repo.diverged_submodules(base, ours, theirs)?.is_empty() {
+            planned.row.outcome = Outcome::Merged;
+            return self.by_git(repo, planned, BY_SUBMODULE);
+        }
         let tree = match replayer.merger().merge(tip, base, ours, theirs)? {
             Verdict::Clean(tree) => tree,
             Verdict::Conflict(files) => {
@@ -79,4 +90,28 @@ impl Stack<'_> {
         planned.action = Action::Move { to, rewritten: Vec::new() };
         self.take_along(replayer, planned, (tip, to), git_must, true)
     }
+}
+
+/// Why git has to say it in the worktree, where it is about a submodule: another one may have something else checked out.
+fn by_submodule(
+    repo: &Repo,
+    planned: &Planned,
+    Question { base_tip, tip, .. }: Question,
+    merged: &Merged,
+) -> Result<Option<&'static str>> {
+    if planned.worktree.is_none() {
+        return Ok(None);
+    }
+    let tree_of = |id: ObjectId| repo.commit(id).map(|commit| commit.tree);
+    let (ours, theirs) = (tree_of(tip)?, tree_of(base_tip)?);
+    let mut submodules = Vec::new();
+    for base in repo.merge_bases(tip, base_tip)? {
+        submodules.extend(repo.diverged_submodules(tree_of(base)?, ours, theirs)?);
+    }
+    // What else collides does so everywhere.
+    let is_it = match merged {
+        Merged::Clean(_) => !submodules.is_empty(),
+        Merged::Conflict(paths) => paths.iter().all(|path| submodules.contains(path)),
+    };
+    Ok(is_it.then_some(BY_SUBMODULE))
 }
