@@ -80,7 +80,7 @@ fn killed_at_any_moment_uncommitted_changes_are_before_or_after() {
     for n in 0..40 {
         r.file(format!("d{}/f{n}.txt", n % 7), lines(n, 20));
     }
-    r.commit("base");
+    r.file(".gitattributes", "/d3/* eol=crlf\n").commit("base");
     let names: Vec<String> = (0..6).map(|n| format!("s{n}")).collect();
     let edit = |text: &str, name: &str| text.replace("line 10\n", &format!("line 10\nuncommitted in {name}\n"));
     let staged = |text: &str| text.replace("line 15\n", "line 15\nstaged\n");
@@ -118,6 +118,7 @@ fn killed_at_any_moment_uncommitted_changes_are_before_or_after() {
             assert_eq!(s.read("d0/f0.txt"), edit(&of_round(0, round), name), "{name} in round {n}");
             assert_eq!(s.read("d1/f1.txt"), edit(&staged(&of_round(1, round)), name), "{name} in round {n}");
             assert_eq!(s.git("show :d1/f1.txt").ok().text(), staged(&of_round(1, round)), "{name} in round {n}");
+            assert_eq!(s.read("d3/f3.txt"), of_round(3, round).replace('\n', "\r\n"), "{name} in round {n}");
             assert_eq!(s.read("loose.txt"), format!("loose in {name}\n"));
         }
         is_sound(&r);

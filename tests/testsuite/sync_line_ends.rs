@@ -100,6 +100,48 @@ fn the_files_are_those_that_git_writes() {
 }
 
 #[test]
+fn beside_uncommitted_changes_the_files_are_those_that_git_writes() {
+    let mut moved = 0;
+    for (seed, rule) in RULES.iter().enumerate().step_by(2) {
+        let mut dice = Dice((seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let r = repo().file(".gitattributes", rule).file("notes.md", lines(0, 12)).commit("attributes");
+        r.git("session create one").ok();
+        let one = r.session("one").file("one.md", "one\n").commit("one");
+        for n in 0..4 {
+            let text = content(&mut dice, n);
+            r.file(format!("d{}/f{n}.txt", n % 3), text).file(format!("d{}/new{n}.txt", n % 3), lines(n, 5));
+        }
+        let r = r.file("notes.md", lines(0, 12).replace("line 9", "of the base")).commit("the base moves");
+        let twin = r.root().join("twin");
+        r.git_args(["worktree", "add", "--quiet", "--detach", &twin.to_string_lossy(), "one"]).ok();
+        let twin = r.in_dir(twin);
+        let mine = lines(0, 12).replace("line 2", "mine");
+        for place in [&one, &twin] {
+            place.file("notes.md", &mine);
+        }
+        twin.git("rebase --quiet --autostash main").ok();
+        let trace = r.root().join("trace");
+        let before = r.rev("one");
+        let rows = sync(&r.env("GIT_TRACE", &trace), "--autostash");
+        if row(&rows, "one")["outcome"] == "skipped" {
+            assert_eq!(one.read("notes.md"), mine);
+            continue;
+        }
+        moved += 1;
+        assert!(!is_by_git(&trace), "{rule:?}");
+        for path in one.git("ls-files").ok().text().lines() {
+            assert_eq!(one.read(path), twin.read(path), "{path} with {rule:?}");
+        }
+        assert_eq!(one.git("status --porcelain").ok().text(), twin.git("status --porcelain").ok().text(), "{rule:?}");
+        r.git("session undo --yes").ok();
+        assert_eq!((r.rev("one"), one.read("notes.md")), (before, mine), "{rule:?}");
+        one.git("status --porcelain").ok().stdout(" M notes.md\n");
+        is_sound(&r);
+    }
+    assert!(moved > 4, "{moved} have moved");
+}
+
+#[test]
 fn line_ends_that_somebody_has_changed_stay() {
     for attributes in ["", "*.txt eol=crlf\n"] {
         let r = repo().file(".gitattributes", attributes).commit("attributes");

@@ -100,6 +100,19 @@ fn the_commit_of_a_submodule_moves_in_the_index_alone() {
     r.git("session undo --yes").ok();
     one.git("diff --quiet --ignore-submodules=untracked").ok();
     assert_eq!(one.read("sub/mine"), "mine\n");
+    // Uncommitted changes are taken along.
+    let (r, one) = with_submodule(true);
+    one.file("d1/f1.txt", lines(1, 12).replace("line 2", "mine"));
+    r.git("-C sub checkout --quiet main").ok();
+    r.file("d1/f1.txt", lines(1, 12).replace("line 9", "of the base")).commit("the base moves");
+    let before = r.rev("one");
+    assert_eq!(row(&sync(&r, "--autostash"), "one")["outcome"], "fast-forwarded");
+    assert_eq!(one.read("d1/f1.txt"), lines(1, 12).replace("line 2", "mine").replace("line 9", "of the base"));
+    one.git("status --porcelain").ok().stdout(" M d1/f1.txt\n M sub\n");
+    assert_eq!(one.git("ls-files --stage sub").ok().text(), r.git("ls-files --stage sub").ok().text());
+    r.git("session undo --yes").ok();
+    assert_eq!((r.rev("one"), one.read("d1/f1.txt")), (before, lines(1, 12).replace("line 2", "mine")));
+    one.git("status --porcelain").ok().stdout(" M d1/f1.txt\n");
     // Where nothing is checked out in it git would break the worktree in trying to let it follow.
     let (r, one) = with_submodule(false);
     r.git("config submodule.recurse true").ok();

@@ -160,6 +160,10 @@ impl Repo {
             let both = |tree| self.entry_at(tree, &path).map(|slot| (slot, slot));
             let file = files.get(&path).map_or_else(|| both(after.files), |found| Ok(*found))?;
             let index = staged.get(&path).map_or_else(|| both(after.index), |found| Ok(*found))?;
+            if let Some((old, new)) = commit(file.0).zip(commit(file.1)).filter(|_| file == index) {
+                changes.submodules.push(Bump { path, old, new });
+                continue;
+            }
             let (Some(old), Some(new)) = (side(file.0), side(file.1)) else { return Ok(None) };
             let (Some(index_old), Some(index_new)) = (side(index.0), side(index.1)) else { return Ok(None) };
             changes.files.push(Change { path, old, new, index_old, index_new, file_ids: FileIds::default() });
@@ -261,7 +265,7 @@ fn flips(changes: &[Change]) -> bool {
 }
 
 /// One side of a difference: nothing, a file or link, or (none) something else.
-fn side(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<Option<Side>> {
+pub(super) fn side(slot: Option<(gix::objs::tree::EntryMode, ObjectId)>) -> Option<Option<Side>> {
     use gix::objs::tree::EntryKind;
     let Some((mode, id)) = slot else { return Some(None) };
     let kind = match (mode.kind(), mode.value()) {

@@ -3,7 +3,7 @@
 
 use super::Index;
 use super::attributes::{Files, Form, Verdict, is_attributes};
-use super::change::{Change, Route, Side, mode_of};
+use super::change::{Change, Route, Side, mode_of, side as side_of};
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::host::copy::Kind;
@@ -33,10 +33,16 @@ impl Repo {
         }
         let old = self.forms_at(&before, changes, |change| change.old)?;
         let new = self.forms_at(&after, changes, |change| change.new)?;
-        // What is uncommitted is taken as it is.
-        let is_plain = |form: &Form| *form == Form::Blob;
-        if new.contains(&Form::Other) || route.carried.is_some() && !new.iter().chain(&old).all(is_plain) {
+        if new.contains(&Form::Other) {
             return Ok(false);
+        }
+        if route.carried.is_some() {
+            // What is uncommitted is taken as it is.
+            for (change, forms) in changes.iter().zip(old.iter().zip(&new)) {
+                if forms != (&Form::Blob, &Form::Blob) && self.is_uncommitted(route, change)? {
+                    return Ok(false);
+                }
+            }
         }
         for (change, (old, new)) in changes.iter_mut().zip(old.into_iter().zip(new)) {
             let id = |form: Form, side: Option<Side>| match (form, side) {
@@ -47,6 +53,18 @@ impl Repo {
             change.file_ids.new = id(new, change.new)?;
         }
         Ok(true)
+    }
+
+    /// Whether a path has, before or after, in its file or in the index, anything else than the commit.
+    fn is_uncommitted(&self, route: &Route, change: &Change) -> Result<bool> {
+        let sides = [(route.old, change.old, change.index_old), (route.new, change.new, change.index_new)];
+        for (commit, file, index) in sides {
+            let tree = self.commit(commit)?.tree;
+            if file != index || side_of(self.entry_at(tree, &change.path)?) != Some(file) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// For each change, what git makes of the blob that it has on one side.
