@@ -29,6 +29,12 @@ impl Repo {
         scrubbed().env("GIT_DIR", self.common_dir()).env("GIT_OPTIONAL_LOCKS", "0").current_dir(self.common_dir())
     }
 
+    /// The same where a program of the user's may run that is named by its way from the top of a worktree: a merge driver.
+    pub fn git_with_drivers(&self) -> Command {
+        let top = self.main_place();
+        if top.is_dir() { self.git().current_dir(top) } else { self.git() }
+    }
+
     /// A run as the user would make it, where the user stands, with the user's environment.
     pub fn git_here(&self) -> Command {
         Command::new("git").env("GIT_OPTIONAL_LOCKS", "0")

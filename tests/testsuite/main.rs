@@ -50,6 +50,7 @@ mod support;
 #[cfg(unix)]
 mod surroundings;
 mod sync;
+mod sync_attributes;
 #[cfg(unix)]
 mod sync_index;
 mod sync_killed;

@@ -107,7 +107,7 @@ impl Repo {
         ours: ObjectId,
         theirs: ObjectId,
     ) -> Result<Merged> {
-        let mut command = self.git().args(self.attribute_source(ours)).args([
+        let mut command = self.git_with_drivers().args(self.attribute_source(ours)).args([
             "merge-tree",
             "--write-tree",
             "-z",
@@ -147,6 +147,15 @@ impl Repo {
         }
         let output = command.run_ok()?;
         Ok(output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(BString::from).collect())
+    }
+
+    /// Whether a `.gitattributes` is another one in another tree, or in one of them only.
+    ///
+    /// # Errors
+    /// Refused, if a tree cannot be read.
+    pub(in crate::git) fn attributes_differ(&self, a: ObjectId, b: ObjectId) -> Result<bool> {
+        let is_attributes = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
+        Ok(self.changed_between_trees(a, b)?.iter().any(|(path, _)| is_attributes(path)))
     }
 
     /// The submodules that both sides of a merge of trees move, to different commits: git looks at what is checked out in

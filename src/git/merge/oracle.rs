@@ -52,7 +52,7 @@ impl Oracle {
     pub(super) fn new(repo: &Repo, attributes: ObjectId) -> Result<Oracle> {
         let scratch = Scratch::new(repo)?;
         // What it writes is read once, or never: to compress it would take longer than the merge.
-        let command = repo.git().args(["-c", "core.looseCompression=0"]);
+        let command = repo.git_with_drivers().args(["-c", "core.looseCompression=0"]);
         let command = command.args(repo.attribute_source(attributes));
         let command = command.args(["merge-tree", "--stdin", "--write-tree", "--no-messages", "-z"]);
         let command = scratch.lend(command);

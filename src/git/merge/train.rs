@@ -246,9 +246,8 @@ impl<'a> Trains<'a> {
         if !self.is_squashing {
             inside.extend(&self.beyond(tip)?.commits);
         }
-        let changed = self.engine.repo().changed_between_trees(before.tree, tree)?;
-        let is_attributes = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes");
-        let attributes = if changed.iter().any(|(path, _)| is_attributes(path)) { commit } else { before.attributes };
+        let attributes =
+            if self.engine.repo().attributes_differ(before.tree, tree)? { commit } else { before.attributes };
         Ok(Standing { commit, tree, attributes, inside: Rc::new(inside) })
     }
 }

@@ -9,10 +9,11 @@ use crate::session::ObjectId;
 /// Commits being put onto another, oldest first.
 pub(super) struct Run<'a> {
     identity: &'a Identity,
-    onto: ObjectId,
     left: &'a [ObjectId],
     head: ObjectId,
     head_tree: ObjectId,
+    /// The commit whose attributes hold for the next pick: git checks out each before it goes on.
+    attributes: ObjectId,
     replayed: usize,
     dropped: usize,
     inexact: Option<&'static str>,
@@ -27,10 +28,10 @@ impl<'a> Run<'a> {
         let head_tree = merger.repo().commit(onto)?.tree;
         Ok(Run {
             identity,
-            onto,
             left: own,
             head: onto,
             head_tree,
+            attributes: onto,
             replayed: 0,
             dropped: 0,
             inexact: None,
@@ -47,12 +48,12 @@ impl<'a> Run<'a> {
             let raw = parse(&data, id)?;
             let parent = parent_of(&raw, id)?;
             if parent == self.head {
-                (self.head, self.head_tree, self.replayed) = (id, raw.tree, self.replayed + 1);
+                self.stand_at(merger, id, raw.tree)?;
                 self.left = &self.left[1..];
                 continue;
             }
             let base = Some(merger.repo().commit(parent)?.tree);
-            let question = Question { attributes: self.onto, base, ours: self.head_tree, theirs: raw.tree };
+            let question = Question { attributes: self.attributes, base, ours: self.head_tree, theirs: raw.tree };
             match merger.without_git(question)? {
                 Some(tree) => self.take(merger, Verdict::Clean(tree))?,
                 None => {
@@ -96,7 +97,14 @@ impl<'a> Run<'a> {
         }
         let written = merger.repo().inner.objects_write_commit(&raw.onto(tree, self.head, self.identity))?;
         self.rewritten.push((id, written));
-        (self.head, self.head_tree, self.replayed) = (written, tree, self.replayed + 1);
+        self.stand_at(merger, written, tree)
+    }
+
+    fn stand_at(&mut self, merger: &Merger, commit: ObjectId, tree: ObjectId) -> Result<()> {
+        if merger.repo().attributes_differ(self.head_tree, tree)? {
+            self.attributes = commit;
+        }
+        (self.head, self.head_tree, self.replayed) = (commit, tree, self.replayed + 1);
         Ok(())
     }
 

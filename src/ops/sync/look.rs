@@ -114,6 +114,10 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
     if worktree.is_some_and(|worktree| repo.settings_differ_in(worktree) || repo.settings_differ_here()) {
         return Ok(Some("other settings hold in the worktree than where one stands"));
     }
+    if repo.attributes_are_elsewhere() {
+        // It may be that of `HEAD`, which is another one in each worktree, and after each pick.
+        return Ok(Some("attributes are read from a tree of their own"));
+    }
     if repo.switch("commit.gpgSign")?.unwrap_or(false) {
         return Ok(Some("commits are signed"));
     }
