@@ -51,6 +51,7 @@ mod support;
 mod surroundings;
 mod sync;
 mod sync_attributes;
+mod sync_by_git;
 #[cfg(unix)]
 mod sync_index;
 mod sync_killed;

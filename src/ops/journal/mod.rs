@@ -11,6 +11,7 @@ mod locks;
 pub mod relocate;
 pub mod resolving;
 pub mod restore;
+pub mod stopped;
 pub mod sync;
 mod worktree;
 

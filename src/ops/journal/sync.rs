@@ -2,11 +2,10 @@
 //! itself the claim is held around it.
 
 use crate::error::{Context as _, Error, Hurdle, Result};
-use crate::git::{Edit, Repo, Worktree, status};
-use crate::host::process::Command;
+use crate::git::{Edit, Repo};
 use crate::ops::Context;
 use crate::ops::journal::base::{self, Advanced, BaseStep};
-use crate::ops::journal::{self, Plan};
+use crate::ops::journal::{self, Plan, stopped};
 use crate::session::record::LastSync;
 use crate::session::{Base, EventKind, Name, ObjectId, Timestamp};
 use crate::store::pending::Pending;
@@ -180,24 +179,6 @@ fn last_edits(
     Ok((vec![Edit::update(name.reference(), before.head, next), claim.release()], event.subject()))
 }
 
-/// Takes back what git was stopped in, which sets the files back: not where somebody has written in the worktree since.
-/// `is_fresh` where git has stopped just now, so that what is staged or unmerged is git's own. Returns whether it did.
-///
-/// # Errors
-/// Refused, with git's words.
-pub fn abort(worktree: &Worktree, verb: &str, is_fresh: bool, git: Command) -> Result<bool> {
-    let is_unmerged = |mark: [u8; 2]| mark.contains(&b'U') || mark == *b"AA" || mark == *b"DD";
-    let is_somebodys = |mark: [u8; 2]| match mark {
-        [b'?', _] => false,
-        mark if is_fresh => mark[1] != b'.' && !is_unmerged(mark),
-        _ => true,
-    };
-    if status::changed_paths(&worktree.path)?.iter().any(|change| is_somebodys(change.mark)) {
-        return Ok(false);
-    }
-    git.args([verb, "--abort"]).run_ok().map(|_| true)
-}
-
 /// Takes back or completes what was interrupted.
 ///
 /// # Errors
@@ -209,9 +190,9 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &SyncStep)
     if step.by_git {
         let git_dir = step.unit.git_dir.as_ref().map(Path::new);
         let worktree = git_dir.and_then(|dir| repo.worktree_at_git_dir(dir)).filter(|worktree| !worktree.is_missing);
-        let stopped = worktree.and_then(|worktree| worktree.operation().map(|operation| (worktree, operation)));
-        if let Some((worktree, verb @ ("rebase" | "merge"))) = stopped
-            && !abort(&worktree, verb, false, repo.git_in(&worktree.path))?
+        let at = worktree.and_then(|worktree| worktree.operation().map(|operation| (worktree, operation)));
+        if let Some((worktree, verb @ ("rebase" | "merge"))) = at
+            && !stopped::abort(repo, &worktree, verb, false, repo.git_in(&worktree.path))?
         {
             super::resolving::begin(repo, step)?;
             release(repo, claim)?;

@@ -1,13 +1,14 @@
 //! What git does itself in a session's worktree: a rebase or merge from end to end, or one that is left to be resolved.
 
+use super::decide::on_git_s_way;
 use super::execute::Worker;
 use super::{Obstacle, Options, Outcome, Planned, Reason};
 use crate::error::{Error, Result};
 use crate::git::{Repo, Worktree};
 use crate::ops::base::short_name;
 use crate::ops::journal::base::refuse_full_submodules;
-use crate::ops::journal::resolving;
 use crate::ops::journal::sync::{self as steps, SyncStep};
+use crate::ops::journal::{resolving, stopped};
 use crate::session::ObjectId;
 use crate::store::pending::Pending;
 
@@ -42,7 +43,7 @@ impl Worker<'_> {
         if !output.is_success() {
             let paths = crate::git::status::changed_paths(&worktree.path).unwrap_or_default();
             let stopped = self.repo.worktree_at_git_dir(&worktree.git_dir).and_then(|now| now.operation());
-            let is_back = stopped.is_none() || steps::abort(&worktree, verb, true, git())?;
+            let is_back = stopped.is_none() || stopped::abort(self.repo, &worktree, verb, true, git())?;
             steps::release(self.repo, &claim)?;
             if !is_back {
                 let place = super::look::quoted(&worktree.path);
@@ -102,6 +103,13 @@ impl Worker<'_> {
             )));
         }
         refuse_full_submodules(self.repo, worktree, from, onto)?;
+        if let Some(obstacle) = on_git_s_way(self.repo, worktree, planned, (from, onto), self.options.merge)? {
+            return Err(Error::refused(format!(
+                "no {} was begun: {}",
+                if self.options.merge { "merge" } else { "rebase" },
+                obstacle.sentence
+            )));
+        }
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
         let git = self.repo.git_in(&worktree.path);

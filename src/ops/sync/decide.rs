@@ -4,7 +4,7 @@ mod merging;
 mod own;
 mod way;
 
-pub(super) use way::lay_along;
+pub(super) use way::{lay_along, on_git_s_way};
 
 use super::collide::collisions;
 use super::look;
@@ -214,6 +214,11 @@ impl Stack<'_> {
                 return Ok(());
             }
             planned.action = Action::Aside;
+        } else if let Some(obstacle) = in_git_s_way(repo, worktree, planned, self.options.merge)? {
+            skip(&mut planned.row, obstacle);
+            planned.row.to = None;
+            planned.action = Action::Nothing;
+            return Ok(());
         }
         planned.row.to = None;
         planned.row.notes.push(format!("by git: {why}"));
@@ -269,6 +274,23 @@ impl Stack<'_> {
             planned.dirty = dirty;
         }
         look::base_obstacle(repo, &planned.base_now, tip)
+    }
+}
+
+/// What git, at work in the worktree itself, would write over.
+fn in_git_s_way(repo: &Repo, worktree: &Worktree, planned: &Planned, is_merge: bool) -> Result<Option<Obstacle>> {
+    if let Some(path) = repo.overlooked(worktree)? {
+        return Ok(Some(look::overlooked_obstacle(worktree, &path.to_string())));
+    }
+    // What it stands on may move to a commit that git does not know yet: its base does for both.
+    let onto = planned.row.onto.filter(|_| planned.parent.is_none()).or(planned.tip.as_ref().map(|tip| tip.id));
+    match planned.row.from.zip(onto) {
+        Some(route) => match on_git_s_way(repo, worktree, planned, route, is_merge) {
+            // What is not to be had git does not get either, and says so better.
+            Err(_) if repo.is_partial() => Ok(None),
+            found => found,
+        },
+        None => Ok(None),
     }
 }
 

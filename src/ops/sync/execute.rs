@@ -331,14 +331,8 @@ fn give_up(planned: &mut Planned, error: &Error) {
     let sentence = error.one_line();
     let reason = match (error.hurdle(), &planned.worktree) {
         (Some(Hurdle::Overlooked(path)), Some(worktree)) => {
-            let remedy = format!(
-                "git -C {} update-index --no-assume-unchanged --no-skip-worktree {}",
-                super::look::quoted(&worktree.path),
-                crate::ops::shell_quoted(path)
-            );
-            let sentence = format!("'{path}' has changes that git was told to overlook.");
             planned.row.outcome = Outcome::Skipped;
-            planned.row.obstacle = Some(Obstacle::new(Reason::Dirty, sentence, remedy));
+            planned.row.obstacle = Some(super::look::overlooked_obstacle(worktree, path));
             return;
         }
         (Some(Hurdle::Full(command)), _) => {

@@ -102,6 +102,16 @@ pub(super) fn dirty_obstacle(paths: &[BString]) -> Obstacle {
     Obstacle { reason: Some(Reason::Dirty), sentence, remedy: None }
 }
 
+/// The refusal of changes that git was told to overlook.
+pub(super) fn overlooked_obstacle(worktree: &Worktree, path: &str) -> Obstacle {
+    let remedy = format!(
+        "git -C {} update-index --no-assume-unchanged --no-skip-worktree {}",
+        quoted(&worktree.path),
+        crate::ops::shell_quoted(path)
+    );
+    Obstacle::new(Reason::Dirty, format!("'{path}' has changes that git was told to overlook."), remedy)
+}
+
 /// Why git has to do it itself, where it has: signatures, and hooks that the program does not run.
 pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Options) -> Result<Option<&'static str>> {
     if worktree.is_some_and(|worktree| has_settings_of_its_own(&worktree.git_dir)) {

@@ -37,6 +37,31 @@ pub(in crate::ops::sync) fn lay_along(
     carry::carry(replayer, identity, planned, Route { old, new, carried: None }, &overlap)
 }
 
+/// What lies where git's own rebase or merge would put a file, if only on its way: what is ignored it writes over, and
+/// deletes again with the file that it took it for.
+pub(in crate::ops::sync) fn on_git_s_way(
+    repo: &Repo,
+    worktree: &Worktree,
+    planned: &Planned,
+    (from, onto): (ObjectId, ObjectId),
+    is_merge: bool,
+) -> Result<Option<Obstacle>> {
+    // A rebase goes by way of each commit.
+    let beyond = if is_merge {
+        String::new()
+    } else {
+        repo.git().args(["rev-list", &from.to_string(), &format!("^{onto}")]).run_ok()?.text()
+    };
+    // The last line asks for what one commit has that the other has not.
+    let asked = format!("{beyond}\n{onto} {from}\n");
+    let flags = ["diff-tree", "--stdin", "-r", "-m", "-z", "--name-only", "--no-commit-id", "--no-renames"];
+    let added = repo.git().args(flags).arg("--diff-filter=A").input(asked.trim_start().to_owned()).run_ok()?.stdout;
+    let added: HashSet<&[u8]> = added.split(|byte| *byte == 0).filter(|path| !path.is_empty()).collect();
+    let mut touched: Vec<(BString, bool)> = added.into_iter().map(|path| (BString::from(path), false)).collect();
+    touched.sort();
+    in_the_way(repo, worktree, repo.commit(from)?.tree, &touched, planned)
+}
+
 /// An untracked file where the new tip has one, or a directory, or a file where it has a directory.
 fn in_the_way(
     repo: &Repo,
