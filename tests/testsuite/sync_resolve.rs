@@ -134,6 +134,20 @@ fn what_git_finishes_by_itself_after_all_has_its_record() {
     is_sound(&r);
 }
 
+#[test]
+fn none_is_begun_over_uncommitted_changes() {
+    for (more, verb) in [("", "rebase"), (" --merge", "merge")] {
+        let r = repo();
+        let one = collides(&r, "one").file("d1/f1.txt", "typed\n");
+        base_moves(&r);
+        let run = r.git(&format!("session sync one --autostash --resolve{more}"));
+        run.code(3).stdout_contains(&format!("no {verb} was begun, since there are uncommitted changes"));
+        run.stdout_contains("commit --all` first");
+        assert_eq!(one.read("d1/f1.txt"), "typed\n");
+        one.git("status --porcelain").ok().stdout(" M d1/f1.txt\n");
+    }
+}
+
 /// How often its timeline says so.
 fn told(r: &Sandbox, name: &str, what: &str) -> usize {
     r.git(&format!("session log {name}")).ok().text().matches(what).count()

@@ -95,20 +95,16 @@ impl Worker<'_> {
         from: ObjectId,
         onto: ObjectId,
     ) -> Result<()> {
-        if self.options.merge && !planned.dirty.is_empty() {
+        let verb = if self.options.merge { "merge" } else { "rebase" };
+        if !planned.dirty.is_empty() {
             let place = super::look::quoted(&worktree.path);
             return Err(Error::refused(format!(
-                "no merge was begun, since uncommitted changes would be among what it writes: `git -C {place} commit --all` \
-                 first"
+                "no {verb} was begun, since there are uncommitted changes: `git -C {place} commit --all` first"
             )));
         }
         refuse_full_submodules(self.repo, worktree, from, onto)?;
         if let Some(obstacle) = on_git_s_way(self.repo, worktree, planned, (from, onto), self.options.merge)? {
-            return Err(Error::refused(format!(
-                "no {} was begun: {}",
-                if self.options.merge { "merge" } else { "rebase" },
-                obstacle.sentence
-            )));
+            return Err(Error::refused(format!("no {verb} was begun: {}", obstacle.sentence)));
         }
         let step = self.step(planned, from, from, onto, true);
         let claim = steps::claim(self.repo, self.writer, &step, vec![from, onto])?;
