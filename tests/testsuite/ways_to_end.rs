@@ -202,3 +202,16 @@ fn a_disk_that_is_full_when_a_session_ends_leaves_it_as_it_was() {
     r.git("session restore auth").ok();
     assert_eq!(std::fs::read(s.path("big.bin")).expect("there"), noise);
 }
+
+#[test]
+fn changes_that_git_was_told_to_overlook_in_the_base_s_worktree_are_in_the_way() {
+    let r = Sandbox::new().file("a.txt", "A\n").commit("base");
+    r.tick().git("session create auth").ok();
+    r.session("auth").file("a.txt", "B\n").commit("work");
+    r.git("update-index --assume-unchanged a.txt").ok();
+    r.file("a.txt", "mine\n");
+    let refused = r.tick().git("session finish auth --merge --yes");
+    refused.code(1).stderr_contains("'a.txt' has changes that git was told to overlook.");
+    refused.stderr_contains("update-index --no-assume-unchanged --no-skip-worktree a.txt");
+    assert_eq!(r.read("a.txt"), "mine\n");
+}

@@ -278,7 +278,13 @@ pub fn advance<'a>(
     let git = || repo.git_in(&worktree.path);
     if let Err(error) = git().args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]).run_ok() {
         if let Some(path) = overlooked(&error.one_line()) {
-            return Err(error.met(Hurdle::Overlooked(path)));
+            let place = crate::ops::shell_quoted(&worktree.path.display().to_string());
+            let quoted = crate::ops::shell_quoted(&path);
+            return Err(Error::refused(format!("'{path}' has changes that git was told to overlook."))
+                .met(Hurdle::Overlooked(path))
+                .hint(format!(
+                    "`git -C {place} update-index --no-assume-unchanged --no-skip-worktree {quoted}` shows them."
+                )));
         }
         // It may have stopped half way: a full disk.
         return Err(match take_files_back(repo, &worktree, old, new) {
