@@ -189,8 +189,12 @@ impl std::error::Error for Error {
 impl From<Error> for crate::error::Error {
     fn from(error: Error) -> Self {
         let refused = crate::error::Error::refused(error.to_string());
-        let refused = if error.is_taken() { refused.met(crate::error::Hurdle::Untracked) } else { refused };
-        refused.because(error.source)
+        match error.reason {
+            Reason::Taken => refused.met(crate::error::Hurdle::Untracked).because(error.source),
+            // The system's word for it says less.
+            Reason::Blocked => refused.met(crate::error::Hurdle::Untracked).hint("Move what is there aside."),
+            _ => refused.because(error.source),
+        }
     }
 }
 

@@ -834,6 +834,23 @@ fn a_worktree_with_settings_of_its_own_is_rebased_as_they_say() {
 }
 
 #[test]
+fn a_file_where_a_directory_is_to_be_is_in_the_way() {
+    let r = repo();
+    let one = session(&r, "one").file("m", "mine\n");
+    r.file(".git/info/exclude", "m\n").file("m/m", "of the base\n").git("add --force m/m").ok();
+    r.git("rm -r --quiet d2").ok();
+    r.git("commit --quiet -m moves").ok();
+    let rows = rows(&r.git("session sync --merge --json"));
+    assert_eq!(row(&rows, "one")["reason"], "untracked", "{rows:?}");
+    assert_eq!(one.read("m"), "mine\n");
+    std::fs::remove_file(one.path("m")).expect("a file");
+    assert_eq!(row(&sync(&r, ""), "one")["outcome"], "rebased");
+    one.file("d2", "mine\n");
+    r.git("session undo --yes").code(1).stderr_contains("Move what is there aside.");
+    assert_eq!(one.read("d2"), "mine\n");
+}
+
+#[test]
 fn in_a_partial_clone_git_fetches_what_is_missing() {
     let r = repo();
     r.config("uploadpack.allowFilter", "true");
