@@ -5,6 +5,7 @@ use crate::git::Repo;
 use crate::host::process::{Command, Output};
 use crate::session::ObjectId;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// How many commits a branch has that its base lacks, and the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -146,6 +147,21 @@ impl Repo {
     /// Refused, if a commit is missing.
     pub fn subjects(&self, commits: &[ObjectId]) -> Result<Vec<String>> {
         commits.iter().map(|id| Ok(first_line(&self.commit(*id)?.message))).collect()
+    }
+
+    /// The commits that the refs of a worktree's own point at (`refs/worktree/` and the like), which go with it.
+    ///
+    /// # Errors
+    /// Refused, if git cannot be run.
+    pub fn commits_of_own_refs(&self, git_dir: &Path) -> Result<Vec<ObjectId>> {
+        let own = ["refs/worktree", "refs/bisect", "refs/rewritten"];
+        if !self.uses_reftable() && !own.iter().any(|place| git_dir.join(place).is_dir()) {
+            return Ok(Vec::new());
+        }
+        let format = "--format=%(objecttype) %(objectname)%0a%(*objecttype) %(*objectname)";
+        let listed = self.git_of(git_dir).args(["for-each-ref", format]).args(own).run_ok()?.text();
+        let commits = listed.lines().filter_map(|line| line.strip_prefix("commit "));
+        Ok(commits.filter_map(|hex| ObjectId::from_hex(hex.as_bytes()).ok()).collect())
     }
 
     /// Commits that only the given reflogs can reach: the newest ones, whose ancestors come along.

@@ -31,6 +31,9 @@ fn picture(s: &Sandbox) -> String {
 fn comes_back(what: &str, with_work: bool, end: impl FnOnce(&Sandbox)) {
     let (r, s) = repo();
     let lost = s.rev("auth@{1}");
+    // What only a ref of the worktree's own reaches.
+    let own = s.git("commit-tree HEAD^{tree} -p HEAD -m own").ok().text().trim().to_owned();
+    s.git_args(["update-ref", "refs/worktree/own", &own]).ok();
     if with_work {
         uncommitted(&s);
     }
@@ -42,6 +45,7 @@ fn comes_back(what: &str, with_work: bool, end: impl FnOnce(&Sandbox)) {
     r.git("fsck --strict --no-dangling").ok();
     if what != "keep" {
         r.git_args(["cat-file", "-e", &format!("{lost}:lost.txt")]).ok();
+        r.git_args(["cat-file", "-e", &own]).ok();
     }
     r.tick().git("session restore auth").ok();
     assert_eq!(picture(&s), before, "{what}");

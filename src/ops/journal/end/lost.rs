@@ -9,7 +9,7 @@ use crate::session::{EventKind, Name, ObjectId};
 use crate::store::keep::{self, Kept};
 use crate::store::{Loaded, Writer, done};
 
-/// Commits that only the reflogs about to go can reach.
+/// Commits that only the reflogs and refs about to go can reach.
 pub(super) fn lost_with(
     repo: &Repo,
     worktree: &Worktree,
@@ -23,6 +23,7 @@ pub(super) fn lost_with(
     if let Head::Detached(id) = worktree.head {
         logged.push(id);
     }
+    logged.extend(repo.commits_of_own_refs(&worktree.git_dir)?);
     repo.only_in_reflogs(&logged, kept)
 }
 
