@@ -50,6 +50,23 @@ fn attributes_of_a_tree_that_a_setting_names_are_git_s_to_read() {
 }
 
 #[test]
+fn attributes_that_nobody_has_committed_hold_for_git() {
+    for how in ["", "--merge"] {
+        let r = repo();
+        let one = session(&r, "one");
+        one.file("d0/f0.txt", lines(0, 12).replace("line 5", "of the session")).commit("collides");
+        one.file(".gitattributes", "*.txt merge=union\n");
+        r.file("d0/f0.txt", lines(0, 12).replace("line 5", "of the base")).commit("the base moves");
+        let rows = sync(&r, how);
+        assert_eq!(row(&rows, "one")["outcome"], if how.is_empty() { "rebased" } else { "merged" });
+        let both = lines(0, 12).replace("line 5", "of the base\nfile 0 of the session");
+        let other = lines(0, 12).replace("line 5", "of the session\nfile 0 of the base");
+        assert_eq!(one.read("d0/f0.txt"), if how.is_empty() { both } else { other });
+        one.git("status --porcelain").ok().stdout("?? .gitattributes\n");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_driver_is_found_from_the_top_of_a_worktree() {
     use std::os::unix::fs::PermissionsExt;

@@ -87,7 +87,12 @@ impl Stack<'_> {
                 planned.row.notes.push("hooks that come with the branch did not run".to_owned());
             }
         }
-        let git_must = look::git_must(replayer.repo(), planned.worktree.as_ref(), self.options)?;
+        let mut git_must = look::git_must(replayer.repo(), planned.worktree.as_ref(), self.options)?;
+        if let Some(worktree) = &planned.worktree
+            && look::has_loose_attributes(replayer.repo(), worktree, question.tip)?
+        {
+            git_must = Some(look::BY_ATTRIBUTES);
+        }
         if parent_moves {
             let moved = parent.and_then(|parent| parent.row.to);
             match moved {
@@ -151,12 +156,19 @@ impl Stack<'_> {
         replayed: Replayed,
     ) -> Result<()> {
         let Undecided { question, git_must, ref own } = *undecided;
-        if let Replayed::Conflict { files, .. } = &replayed
-            && planned.worktree.as_ref().is_some_and(|worktree| are_submodules_in(worktree, files))
-        {
+        // git may see that otherwise where it would do it.
+        let elsewhere = match &replayed {
+            Replayed::Conflict { .. } if git_must == Some(look::BY_ATTRIBUTES) => git_must,
+            Replayed::Conflict { files, .. } => {
+                let worktree = planned.worktree.as_ref();
+                worktree.is_some_and(|worktree| are_submodules_in(worktree, files)).then_some(BY_SUBMODULE)
+            }
+            Replayed::Done { .. } => None,
+        };
+        if let Some(why) = elsewhere {
             planned.row.outcome = Outcome::Rebased;
             planned.row.replayed = own.len();
-            return self.by_git(replayer.repo(), planned, BY_SUBMODULE);
+            return self.by_git(replayer.repo(), planned, why);
         }
         let row = &mut planned.row;
         let (to, rewritten, inexact) = match replayed {
@@ -204,6 +216,8 @@ impl Stack<'_> {
                 Some("hooks run")
             } else if why == BY_SUBMODULE {
                 Some("both sides move a submodule")
+            } else if why == look::BY_ATTRIBUTES {
+                Some("attributes hold that are not tracked")
             } else {
                 (!super::aside::is_possible(worktree)).then_some("the worktree has settings of its own")
             };

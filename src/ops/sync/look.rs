@@ -145,6 +145,18 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
     Ok(worktree.is_some_and(|worktree| has_hook(repo, worktree, &HOOKS)).then_some("hooks run"))
 }
 
+/// Why git has to merge where nobody has committed the attributes that it would go by.
+pub(super) const BY_ATTRIBUTES: &str = "a .gitattributes that is not tracked holds in the worktree";
+
+/// Whether the top of a worktree that stands at a commit has attributes which the commit has not.
+pub(super) fn has_loose_attributes(repo: &Repo, worktree: &Worktree, head: ObjectId) -> Result<bool> {
+    let name = ".gitattributes";
+    if worktree.path.join(name).symlink_metadata().is_err() {
+        return Ok(false);
+    }
+    Ok(!repo.has_path(repo.commit(head)?.tree, &name.into())?)
+}
+
 /// With `extensions.worktreeConfig`, other settings than those of a sparse checkout: who commits, whether it is signed.
 fn has_settings_of_its_own(git_dir: &Path) -> bool {
     let Ok(text) = std::fs::read_to_string(git_dir.join("config.worktree")) else { return false };

@@ -6,7 +6,7 @@ use crate::git::Repo;
 use crate::git::merge::{BY_SUBMODULE, Merged, Scratch, Verdict};
 use crate::git::replay::{Question, Replayer};
 use crate::ops::sync::by_git::merge_message;
-use crate::ops::sync::{Action, Collision, Outcome, Planned};
+use crate::ops::sync::{Action, Collision, Outcome, Planned, look};
 use crate::session::ObjectId;
 
 impl Stack<'_> {
@@ -34,6 +34,7 @@ impl Stack<'_> {
         let merged = repo.merge(Some(&scratch), None, question.tip, question.base_tip)?;
         let git_must = match &merged {
             Merged::Clean(_) if git_must.is_some() => git_must,
+            Merged::Conflict(_) if git_must == Some(look::BY_ATTRIBUTES) => git_must,
             _ => by_submodule(repo, planned, question, &merged)?,
         };
         match (merged, git_must) {
