@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::git::command::in_worktree;
 use crate::session::BString;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Counts of paths by what is the matter with them.
@@ -153,6 +154,34 @@ pub fn untracked(top: &Path) -> Result<Vec<BString>> {
         .args(["ls-files", "-z", "--others", "--exclude-standard"])
         .run_ok()?;
     Ok(paths(&output.stdout))
+}
+
+/// Folders with tracked files in them, each by itself; not the top.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn tracked_folders(top: &Path) -> Result<BTreeSet<BString>> {
+    let output = in_worktree(top).env("GIT_OPTIONAL_LOCKS", "0").args(["ls-files", "-z"]).run_ok()?;
+    let mut folders = BTreeSet::new();
+    for mut path in output.stdout.split(|byte| *byte == 0) {
+        while let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
+            path = &path[..slash];
+            if !folders.insert(BString::from(path)) {
+                break;
+            }
+        }
+    }
+    Ok(folders)
+}
+
+/// Folders with no tracked file in them, ignored, empty and nested ones too: of each the topmost.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn untracked_folders(top: &Path) -> Result<Vec<BString>> {
+    let output =
+        in_worktree(top).env("GIT_OPTIONAL_LOCKS", "0").args(["ls-files", "-z", "--others", "--directory"]).run_ok()?;
+    Ok(paths(&output.stdout).into_iter().filter(|path| path.ends_with(b"/")).collect())
 }
 
 fn paths(output: &[u8]) -> Vec<BString> {

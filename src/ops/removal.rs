@@ -1,5 +1,7 @@
 //! What may not be removed: law 1 for every verb that lets go of a worktree.
 
+mod nested;
+
 use crate::error::{Error, Result};
 use crate::git::worktrees::{bytes_of_path, path_of_bytes};
 use crate::git::{Worktree, status};
@@ -85,7 +87,7 @@ pub fn require_removable(ctx: &Context, worktree: &Worktree) -> Result<()> {
                 worktree.git_dir.join("index.lock").display()
             )));
     }
-    refuse_nested(worktree)?;
+    nested::refuse(&worktree.path)?;
     refuse_submodules(ctx, worktree)?;
     refuse_ignored(ctx, worktree)
 }
@@ -108,36 +110,6 @@ pub fn require_proven(worktree: &Worktree) -> Result<()> {
         .hint("Else move it away, then run it again."))
 }
 
-fn refuse_nested(worktree: &Worktree) -> Result<()> {
-    for path in status::untracked(&worktree.path)? {
-        if path.ends_with(b"/") {
-            return Err(nested(&worktree.path.join(path_of_bytes(&path))));
-        }
-    }
-    // Ignored folders are not all made by tools: a repository may lie in one that is.
-    for path in status::ignored(&worktree.path)?.iter().filter(|path| path.ends_with(b"/")) {
-        let mut folders = vec![worktree.path.join(path_of_bytes(path))];
-        while let Some(folder) = folders.pop() {
-            if folder.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
-                continue;
-            }
-            if folder.join(".git").symlink_metadata().is_ok() {
-                return Err(nested(&folder));
-            }
-            let entries = folder.read_dir().into_iter().flatten().flatten();
-            folders.extend(
-                entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
-            );
-        }
-    }
-    Ok(())
-}
-
-fn nested(path: &std::path::Path) -> Error {
-    Error::refused(format!("There is another repository at '{}', which salvage cannot hold.", path.display()))
-        .hint("Move it out of the worktree, then run it again.")
-}
-
 /// The repositories of submodules lie in the worktree's own git directory and go with it.
 fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
     let list = ctx.repo.git_in(&worktree.path).args(["ls-files", "-z", "--stage"]).run_ok()?;
@@ -148,7 +120,7 @@ fn refuse_submodules(ctx: &Context, worktree: &Worktree) -> Result<()> {
             continue;
         }
         if path.join(".git").is_dir() {
-            return Err(nested(&path));
+            return Err(nested::error(&path));
         }
         let git = || ctx.repo.git_in(&path);
         let changed = git().args(["status", "--porcelain"]).run_ok()?;

@@ -39,6 +39,8 @@ mod order_random;
 mod path;
 mod ready;
 mod recovery;
+#[cfg(unix)]
+mod removal;
 mod rename;
 mod restore;
 mod salvage;
