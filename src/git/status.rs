@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::git::command::in_worktree;
+use crate::git::worktrees::path_of_bytes;
 use crate::session::BString;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -182,6 +183,36 @@ pub fn untracked_folders(top: &Path) -> Result<Vec<BString>> {
     let output =
         in_worktree(top).env("GIT_OPTIONAL_LOCKS", "0").args(["ls-files", "-z", "--others", "--directory"]).run_ok()?;
     Ok(paths(&output.stdout).into_iter().filter(|path| path.ends_with(b"/")).collect())
+}
+
+/// The submodules that the index names, and whatever else it has as a link to a commit.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn links(top: &Path) -> Result<Vec<BString>> {
+    let output = in_worktree(top).env("GIT_OPTIONAL_LOCKS", "0").args(["ls-files", "-z", "--stage"]).run_ok()?;
+    let mut links: Vec<BString> = paths(&output.stdout)
+        .iter()
+        .filter(|line| line.starts_with(b"160000 "))
+        .filter_map(|line| line.iter().position(|byte| *byte == b'\t').map(|tab| BString::from(&line[tab + 1..])))
+        .collect();
+    // An unmerged one has several lines.
+    links.dedup();
+    Ok(links)
+}
+
+/// Tracked files that are there and that git does not look at: a flag of their own says that they have not changed.
+///
+/// # Errors
+/// Refused, with git's words, if the worktree is broken.
+pub fn hidden(top: &Path) -> Result<Vec<BString>> {
+    let output = in_worktree(top).env("GIT_OPTIONAL_LOCKS", "0").args(["ls-files", "-z", "-v"]).run_ok()?;
+    let flagged = paths(&output.stdout)
+        .into_iter()
+        .filter(|line| line.len() > 2 && (line[0] == b'S' || line[0].is_ascii_lowercase()))
+        .map(|line| BString::from(&line[2..]));
+    // A sparse checkout leaves files out on purpose.
+    Ok(flagged.filter(|path| top.join(path_of_bytes(path)).symlink_metadata().is_ok()).collect())
 }
 
 fn paths(output: &[u8]) -> Vec<BString> {

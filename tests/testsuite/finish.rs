@@ -733,6 +733,9 @@ fn submodules_with_work_of_their_own_are_refused() {
     lib.file("l", "stashed\n").git("stash --quiet").ok();
     refused(&r, "session finish auth --abandon --yes", 1).stderr_contains("submodule");
     lib.git("stash drop --quiet").ok();
+    // The reflog has what the branch had.
+    refused(&r, "session finish auth --abandon --yes", 1).stderr_contains("reflog expire");
+    lib.git("reflog expire --expire=now --all").ok();
     r.git("session finish auth --abandon --yes").ok();
     gone(&r, "auth", "abandoned");
 }

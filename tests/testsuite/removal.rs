@@ -58,3 +58,93 @@ fn what_is_called_like_a_repository_is_in_the_way() {
     let run = r.unchanged_by(|r| r.git("session finish auth --abandon --yes"));
     run.code(1).stderr_contains("another repository");
 }
+
+/// With a submodule `sub` that has one `inner` of its own.
+fn with_submodule() -> (Sandbox, Sandbox, Sandbox) {
+    let r = Sandbox::new().file("top.txt", "t\n").commit("base");
+    let r = r.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "protocol.file.allow");
+    let r = r.env("GIT_CONFIG_VALUE_0", "always");
+    r.git("init --quiet ../inner").ok();
+    r.in_dir("../inner").file("i", "i\n").commit("inner");
+    r.git("init --quiet ../sub").ok();
+    let sub = r.in_dir("../sub").file("t", "t\n").file(".gitignore", "*.ig\n*.log\n");
+    sub.git("submodule --quiet add ../inner inner").ok();
+    sub.commit("sub");
+    r.git("submodule --quiet add ../sub sub").ok();
+    let r = r.commit("a submodule");
+    let auth = merged(&r);
+    auth.git("submodule --quiet update --init --recursive").ok();
+    let sub = auth.in_dir("sub");
+    (r, auth, sub)
+}
+
+#[test]
+fn a_submodule_in_which_nothing_is_new_is_in_nobody_s_way() {
+    let (r, _, sub) = with_submodule();
+    sub.file("built.log", "made again\n");
+    r.git("session cleanup auth --yes").ok().stdout_contains("removed");
+}
+
+#[test]
+fn what_git_does_not_show_of_a_submodule_is_in_the_way() {
+    let (r, auth, sub) = with_submodule();
+    sub.file("x.ig", "precious\n");
+    stays(&r, "'x.ig'");
+    r.config("session.disposable", "sub/*.ig");
+    sub.file("inner/only/.git/config", "precious\n");
+    stays(&r, "another repository");
+    sub.remove("inner/only");
+
+    for flag in ["assume-unchanged", "skip-worktree"] {
+        sub.git(&format!("update-index --{flag} t")).ok();
+        sub.file("t", "precious\n");
+        stays(&r, "does not look whether 't' has changed");
+        sub.git(&format!("update-index --no-{flag} t")).ok();
+        sub.git("checkout --quiet t").ok();
+    }
+
+    sub.config("status.showUntrackedFiles", "no").file("new", "precious\n");
+    stays(&r, "submodule");
+    sub.remove("new").git("submodule --quiet deinit --force inner").ok();
+    sub.file("inner/file", "precious\n");
+    stays(&r, "not checked out");
+    sub.remove("inner/file");
+    auth.git("submodule --quiet update --init --recursive").ok();
+    r.git("session cleanup auth --yes").ok().stdout_contains("removed");
+}
+
+#[test]
+fn commits_of_a_submodule_that_no_remote_has_are_in_the_way() {
+    for held in ["tag t", "branch b", "log -1"] {
+        let (r, auth, sub) = with_submodule();
+        sub.file("t", "precious\n").commit("precious").git(held).ok();
+        sub.git("reset --quiet --hard origin/HEAD").ok();
+        stays(&r, "commits that no remote has");
+        auth.git("submodule --quiet deinit --force sub").ok();
+        stays(&r, "commits that no remote has");
+        auth.git("rm --quiet sub").ok();
+        auth.commit("without");
+        r.git("merge --quiet --no-ff -m merged auth").ok();
+        stays(&r, "commits that no remote has");
+        // The hint lets go of what nothing else holds.
+        let dir = auth.git("rev-parse --absolute-git-dir").ok().text().trim_end().to_owned() + "/modules/sub";
+        r.git(&format!("--work-tree=. --git-dir={dir} reflog expire --expire=now --all")).ok();
+        match held {
+            "log -1" => _ = r.git("session cleanup auth --yes").ok().stdout_contains("removed"),
+            _ => stays(&r, "commits that no remote has"),
+        }
+    }
+}
+
+#[test]
+fn commits_of_a_submodule_s_submodule_are_in_the_way() {
+    let (r, auth, sub) = with_submodule();
+    let inner = sub.in_dir("inner");
+    inner.branch("b").file("i", "precious\n").commit("precious");
+    inner.git("switch --quiet --detach origin/HEAD").ok();
+    stays(&r, "commits that no remote has");
+    // The directory is gone by hand: what git keeps of it would go too.
+    std::fs::remove_dir_all(auth.here()).expect("gone");
+    let run = r.unchanged_by(|r| r.git("session finish auth --abandon --yes"));
+    run.code(1).stderr_contains("commits that no remote has");
+}
