@@ -2,7 +2,7 @@
 //!
 //! `git stash apply --index <id>` brings it back without us. The worktree and its index are only read.
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::git::config::Identity;
 use crate::git::history::first_line;
 use crate::git::merge::Scratch;
@@ -10,6 +10,7 @@ use crate::git::worktrees::{Worktree, path_of_bytes};
 use crate::git::{CommitDraft, Repo, status};
 use crate::host::process::Command;
 use crate::session::{BString, ObjectId};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What was put aside.
@@ -54,6 +55,18 @@ impl ScratchIndex {
     fn tree(&self, top: &Path) -> Result<ObjectId> {
         let output = self.git(top).args(["write-tree"]).run_ok()?;
         ObjectId::from_hex(output.text().as_bytes()).or_refuse(|| "git wrote a tree and did not name it.")
+    }
+
+    /// git passes over names that could be mistaken for its own (`.GIT`, `git~1`), and calls that a success.
+    fn require_all(&self, top: &Path, paths: &[BString]) -> Result<()> {
+        let held = self.git(top).args(["ls-files", "-z"]).run_ok()?.stdout;
+        let held: HashSet<&[u8]> = held.split(|byte| *byte == 0).collect();
+        let Some(missing) = paths.iter().find(|path| !held.contains(path.as_slice())) else { return Ok(()) };
+        Err(Error::refused(format!(
+            "git takes nothing by the name of '{}': salvage cannot hold it.",
+            path_of_bytes(missing).display()
+        ))
+        .hint("Move it out of the worktree, then run it again."))
     }
 }
 
@@ -124,6 +137,7 @@ impl Repo {
                 input.push(0);
             }
             scratch.git(top).args(["update-index", "-z", "--add", "--stdin"]).input(input).run_ok()?;
+            scratch.require_all(top, &untracked)?;
             let tree = scratch.tree(top)?;
             parents.push(self.write_commit(&draft(format!("untracked files on {branch}: {subject}\n")), tree, &[])?);
         }

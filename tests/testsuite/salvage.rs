@@ -139,3 +139,28 @@ fn the_user_s_own_stash_is_not_touched() {
     abandoned(&r);
     assert_eq!(r.git("stash list").ok().text(), before);
 }
+
+/// git takes no such names into an index, and says so only where nobody looks.
+#[test]
+fn what_no_salvage_can_hold_is_in_the_way() {
+    let r = repo();
+    let auth = r.session("auth");
+    let link = |auth: &Sandbox| std::os::unix::fs::symlink("a.txt", auth.path(".gitmodules")).expect("a link");
+    for name in ["v/.GIT/x", "v/git~1/x", ".gitmodules"] {
+        if name == ".gitmodules" {
+            link(&auth)
+        } else {
+            _ = auth.file(name, "precious\n")
+        }
+        for line in ["finish auth --abandon --yes", "undo --yes"] {
+            let run = r.git(&format!("session {line}"));
+            run.code(1).stderr_contains(&format!("'{name}'")).stderr_contains("out of the worktree");
+            assert!(auth.has(name), "{line}");
+            assert!(r.has_rev("refs/sessions/auth") && r.has_rev("refs/heads/auth"), "{line}");
+        }
+        r.git("for-each-ref refs/sessions/@pending/").ok().stdout("");
+        auth.remove(name.split('/').next().expect("a name"));
+    }
+    auth.file("note.txt", "n\n");
+    abandoned(&r);
+}
