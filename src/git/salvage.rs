@@ -281,6 +281,10 @@ fn files_tree(top: &Path, git_dir: &Path) -> Result<ObjectId> {
     let mut links = Vec::new();
     for line in staged.split(|byte| *byte == 0).filter(|line| line.starts_with(b"160000 ")) {
         let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { continue };
+        // A file in its place is somebody's.
+        if top.join(path_of_bytes(&line[tab + 1..])).symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
+            continue;
+        }
         links.extend_from_slice(&line[tab + 1..]);
         links.push(0);
     }

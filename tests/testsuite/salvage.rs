@@ -164,3 +164,18 @@ fn what_no_salvage_can_hold_is_in_the_way() {
     auth.file("note.txt", "n\n");
     abandoned(&r);
 }
+
+#[test]
+fn a_file_in_the_place_of_a_submodule_is_held() {
+    let r = Sandbox::new().file("a.txt", "a\n").commit("base");
+    r.git("init --quiet ../inner").ok();
+    r.in_dir("../inner").file("i", "i\n").commit("inner");
+    r.git("-c protocol.file.allow=always submodule --quiet add ../inner sub").ok();
+    let r = r.commit("a submodule");
+    r.git("session create auth").ok();
+    r.session("auth").remove("sub").file("sub", "precious\n");
+    let salvage = abandoned(&r);
+    r.git(&format!("show {salvage}:sub")).ok().stdout("precious\n");
+    r.git("session restore auth").ok();
+    assert_eq!(r.session("auth").read("sub"), "precious\n");
+}
