@@ -120,10 +120,13 @@ pub fn done(done: &Undone, stranded: Option<&Path>, paint: Paint) -> String {
     if let Some(place) = stranded {
         text.push_str(&format!("  {}\n", paint.cyan(&format!("cd {}", shell_quoted(place)))));
     }
-    text.push_str(&format!(
-        "{}\n",
-        paint.dim(&format!("`git session undo {}` does it again.", done.operation.short()))
-    ));
+    // Where nothing was undone there is no operation to undo.
+    if done.sessions.iter().any(|outcome| outcome.result.is_ok()) {
+        text.push_str(&format!(
+            "{}\n",
+            paint.dim(&format!("`git session undo {}` does it again.", done.operation.short()))
+        ));
+    }
     text
 }
 

@@ -243,6 +243,17 @@ fn a_command_over_several_sessions_is_undone_session_by_session() {
 }
 
 #[test]
+fn only_what_was_undone_can_be_done_again() {
+    let r = repo();
+    operation(&r, "create auth");
+    let hook = ".git/hooks/reference-transaction";
+    r.executable(hook, "#!/bin/sh\n[ \"$1\" = prepared ] && grep -q @done/ && exit 1\nexit 0\n");
+    r.git("session undo --yes").code(1).stdout("");
+    r.remove(hook);
+    r.git("session undo --yes").ok().stdout_contains("does it again");
+}
+
+#[test]
 fn adopting_a_branch_that_had_no_worktree_takes_only_the_worktree_away_again() {
     let r = repo();
     r.git("branch mine").ok();
