@@ -120,8 +120,8 @@ pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path
     }
     require_movable(worktree)?;
     let mut new = crate::ops::create::normal(&ctx.cwd.join(to));
-    if new != worktree.path && new.is_dir() && new.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        // As `mv` does it: into a directory that is there.
+    if new != worktree.path && new.is_dir() {
+        // As `mv` and git do it: into a directory that is there, be it empty.
         new = new.join(worktree.path.file_name().unwrap_or_default());
     }
     if new == worktree.path {

@@ -60,3 +60,33 @@ fn refusals_change_nothing() {
     r.git("session adopt here").ok();
     refused(&r, "session move here ../x", 1).stderr_contains("The main worktree cannot be moved");
 }
+
+#[test]
+fn into_an_empty_directory_too_it_goes_as_mv_does_it() {
+    let r = repo();
+    std::fs::create_dir(r.root().join("empty")).expect("can be made");
+    let into = |to: &str| {
+        let answer = r.git(&format!("session move auth {to} --json")).ok().json_as("move");
+        let here = r.session("auth").here().to_owned();
+        assert_eq!(answer["to"], here.to_str().expect("UTF-8"));
+        let told = r.git("session log auth").ok().text();
+        assert!(told.contains(&format!("to {} ", here.display())), "{told}");
+        here
+    };
+    assert_eq!(into("../empty"), r.root().join("empty/auth"));
+    #[cfg(unix)]
+    {
+        std::fs::create_dir(r.root().join("other")).expect("can be made");
+        std::os::unix::fs::symlink("other", r.root().join("link")).expect("can be made");
+        assert_eq!(into("../link"), r.root().join("other/auth"));
+    }
+}
+
+#[test]
+fn a_new_name_takes_an_empty_directory_at_its_place() {
+    let r = repo();
+    std::fs::create_dir(r.root().join("repo-sessions/login")).expect("can be made");
+    r.git("session rename auth login").ok();
+    assert_eq!(r.session("login").here(), r.root().join("repo-sessions/login"));
+    r.session("login").git("status --porcelain").ok().stdout(" M x\n?? u\n");
+}

@@ -66,6 +66,8 @@ pub fn run(repo: &Repo, writer: &Writer, claim: &Pending, step: &RelocateStep) -
                     Error::refused(format!("The folder '{}' could not be made.", folder.display())).because(error)
                 })?;
             }
+            // Into a directory that is there git would move it, and not to its place; only an empty one goes.
+            let _ = std::fs::remove_dir(&new);
             repo.git().args(["worktree", "move"]).arg(&old).arg(&new).run_ok()?;
             super::create::remove_empty_parents(repo, &old);
         } else if new.join(".git").exists() {
