@@ -19,6 +19,7 @@ pub mod refs;
 pub mod replay;
 pub mod revive;
 pub mod salvage;
+pub mod stash;
 pub mod status;
 mod trees;
 pub mod watch;

@@ -38,15 +38,6 @@ pub mod undo;
 pub(crate) mod workers;
 
 pub use crate::git::glob_matches;
+pub use crate::session::shell_word as shell_quoted;
 pub use crate::store::{Snapshot, Writer, done};
 pub use context::Context;
-
-/// A text as a shell takes it for one word.
-pub fn shell_quoted(text: &str) -> String {
-    // An empty word would be none.
-    if text.is_empty() {
-        return "''".to_owned();
-    }
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}

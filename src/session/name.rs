@@ -92,6 +92,16 @@ impl serde::Serialize for Name {
     }
 }
 
+/// A text as a shell takes it for one word.
+pub fn shell_word(text: &str) -> String {
+    // An empty word would be none.
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ':' | ',');
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// Why `text` cannot be a name.
 fn check(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {

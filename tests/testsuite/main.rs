@@ -47,6 +47,7 @@ mod salvage;
 mod set;
 mod shell_init;
 mod show;
+mod stash;
 mod store;
 mod support;
 #[cfg(unix)]

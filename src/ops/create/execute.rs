@@ -13,6 +13,7 @@ use crate::ops::journal::{self, Plan};
 use crate::ops::phase::Sink;
 use crate::ops::ports;
 use crate::ops::surroundings::{self, Surroundings};
+use crate::session::{ObjectId, OperationId};
 use crate::store::{Writer, retry};
 use rayon::prelude::*;
 use std::path::Path;
@@ -25,7 +26,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
     let held = journal::hold(&ctx.repo, writer)?;
     let mut warnings = plan.warnings;
     let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
-    let carried = set_aside(ctx, &plan.uncommitted, &plan.sessions, &mut warnings)?;
+    let carried = set_aside(ctx, &writer.operation, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
     let ports = ports::range(&ctx.repo)?;
     let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings, ports };
@@ -331,13 +332,14 @@ pub(crate) fn exclude(repo: &Repo, line: &str) -> Result<()> {
 
 /// Uncommitted work on its way into a new session.
 struct Carried {
-    stash: String,
+    stash: ObjectId,
     from: std::path::PathBuf,
 }
 
 /// `--stash` and `--carry`: git's own stash takes the uncommitted work.
 fn set_aside(
     ctx: &Context,
+    operation: &OperationId,
     uncommitted: &Uncommitted,
     sessions: &[Planned],
     warnings: &mut Vec<String>,
@@ -348,19 +350,17 @@ fn set_aside(
         Uncommitted::Carry(top) => (top, true),
     };
     let names: Vec<&str> = sessions.iter().map(|planned| planned.name.as_str()).collect();
-    let git = || ctx.repo.git_in(top);
-    git()
-        .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
-        .arg(format!("session {}", names.join(" ")))
-        .run_ok()?;
-    let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
-    if !carry {
+    let words = format!("session {} (operation {})", names.join(" "), operation.short());
+    let stash = ctx.repo.stash_push(top, &words)?;
+    if stash.is_none() {
+        warnings.push(super::plan::nothing_to_stash(ctx, top));
+    } else if !carry {
         warnings.push(format!(
             "Uncommitted work of '{}' is on the stash; `git stash pop` there brings it back.",
             ctx.relative(top).display()
         ));
     }
-    Ok(carry.then(|| Carried { stash, from: top.clone() }))
+    Ok(stash.filter(|_| carry).map(|stash| Carried { stash, from: top.clone() }))
 }
 
 /// Applies carried work in the new worktree. Where that does not go cleanly it stays on the stash.
@@ -370,35 +370,20 @@ fn bring_along(
     sessions: &mut [(crate::session::Name, Result<Created>)],
     warnings: &mut Vec<String>,
 ) {
-    let back = |ctx: &Context| {
-        ctx.repo.git_in(&carried.from).args(["stash", "apply", "--quiet", "--index", &carried.stash]).run()
-    };
-    let drop_it = |ctx: &Context| {
-        let git = || ctx.repo.git_in(&carried.from);
-        // By id, not by position: somebody may have stashed meanwhile.
-        let list = git().args(["stash", "list", "--format=%H"]).run().map(|output| output.text()).unwrap_or_default();
-        if let Some(position) = list.lines().position(|id| id == carried.stash) {
-            let _ = git().args(["stash", "drop", "--quiet", &format!("stash@{{{position}}}")]).run();
-        }
-    };
     let target = sessions.first().and_then(|(_, made)| made.as_ref().ok()).and_then(|made| made.worktree.clone());
     let Some(target) = target else {
-        match back(ctx) {
-            Ok(output) if output.is_success() => drop_it(ctx),
-            _ => warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into()),
+        if ctx.repo.stash_pop(&carried.from, carried.stash).is_err() {
+            warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into());
         }
         return;
     };
-    match ctx.repo.git_in(&target).args(["stash", "apply", "--quiet", "--index", &carried.stash]).run() {
-        Ok(output) if output.is_success() => drop_it(ctx),
-        _ => {
-            let _ = ctx.repo.git_in(&target).args(["reset", "--hard", "--quiet"]).run();
-            warnings.push(format!(
-                "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries \
-                 again in either worktree.",
-                &carried.stash[..10]
-            ));
-        }
+    if ctx.repo.stash_pop(&target, carried.stash).is_err() {
+        let _ = ctx.repo.git_in(&target).args(["reset", "--hard", "--quiet"]).run();
+        warnings.push(format!(
+            "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries \
+             again in either worktree.",
+            carried.stash.to_hex_with_len(10)
+        ));
     }
 }
 

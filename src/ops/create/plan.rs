@@ -336,10 +336,14 @@ fn uncommitted(
     };
     let top = here.path.clone();
     if options.stash || options.carry {
-        let all = crate::git::status::dirty(&top)?;
-        if !all.is_uncommitted() {
+        let changed = crate::git::status::changed_paths(&top)?;
+        if changed.iter().all(|change| change.is_in_submodule) {
+            if !changed.is_empty() {
+                warnings.push(nothing_to_stash(ctx, &top));
+            }
             return Ok(Uncommitted::Stays);
         }
+        ctx.repo.require_stashable(&top)?;
         return Ok(if options.carry { Uncommitted::Carry(top) } else { Uncommitted::Stash(top) });
     }
     let count = ctx.repo.dirty_tracked(here)?;
@@ -353,6 +357,14 @@ fn uncommitted(
         ));
     }
     Ok(Uncommitted::Stays)
+}
+
+/// What a worktree has that git's stash does not take.
+pub(super) fn nothing_to_stash(ctx: &Context, top: &std::path::Path) -> String {
+    format!(
+        "All that is uncommitted in '{}' is inside of submodules and stays there: the stash does not take that.",
+        ctx.relative(top).display()
+    )
 }
 
 /// `--context <file>`: its place in the record is its path, below `context/`.

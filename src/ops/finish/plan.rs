@@ -116,10 +116,12 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         ));
     }
     let here_to = here_to(ctx, snapshot, session, &survey)?;
-    if let Some(worktree) = snapshot.worktree_of(session)
-        && here_to.is_none()
-    {
-        removal::require_removable(ctx, worktree)?;
+    if let Some(worktree) = snapshot.worktree_of(session) {
+        if here_to.is_none() {
+            removal::require_removable(ctx, worktree)?;
+        } else if mode == Mode::Abandon && survey.dirty.is_some_and(status::Dirty::is_uncommitted) {
+            ctx.repo.require_stashable(&worktree.path)?;
+        }
     }
     let merge = match mode {
         Mode::Merge(strategy) => Some(merge(ctx, snapshot, session, &survey, strategy, will_commit)?),

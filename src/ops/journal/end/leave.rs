@@ -10,12 +10,7 @@ pub(super) fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &s
     let git = || repo.git_in(&worktree.path);
     let mut salvage = None;
     if step.state == State::Abandoned && status::dirty(&worktree.path)?.is_uncommitted() {
-        git()
-            .args(["stash", "push", "--quiet", "--include-untracked", "-m"])
-            .arg(format!("session {}", step.name))
-            .run_ok()?;
-        let stash = git().args(["rev-parse", "--verify", "refs/stash"]).run_ok()?.text();
-        salvage = ObjectId::from_hex(stash.as_bytes()).ok();
+        salvage = repo.stash_push(&worktree.path, &words(step))?;
     }
     let switched = match target.strip_prefix("refs/heads/") {
         Some(short) => git().args(["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short]).run_ok(),
@@ -35,18 +30,16 @@ pub(super) fn leave(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &s
 
 /// Brings back what git's stash took out of a checkout that stays.
 pub(super) fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Result<()> {
-    let git = || repo.git_in(&worktree.path);
-    git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok().map_err(|error| {
+    repo.stash_pop(&worktree.path, stash).map_err(|error| {
         Error::refused("Your uncommitted work could not be put back; it is on the stash.")
             .because(error)
             .hint(format!("`git stash apply --index {stash}` brings it back."))
-    })?;
-    // Somebody may have stashed meanwhile.
-    let newest = git().args(["rev-parse", "--verify", "--quiet", "refs/stash"]).run()?.text();
-    if ObjectId::from_hex(newest.as_bytes()).ok() == Some(stash) {
-        git().args(["stash", "drop", "--quiet"]).run_ok()?;
-    }
-    Ok(())
+    })
+}
+
+/// By what the stash of a session that ends is found again.
+fn words(step: &EndStep) -> String {
+    format!("session {} ({})", step.name, step.id.get(..8).unwrap_or(&step.id))
 }
 
 /// A checkout that was left goes back to the session, since that lives on.
