@@ -99,10 +99,22 @@ impl Repo {
         let git = || self.git_in(top);
         git().args(["stash", "apply", "--quiet", "--index", &stash.to_string()]).run_ok()?;
         // By id, not by position: somebody may have stashed meanwhile.
-        let list = git().args(["stash", "list", "--format=%H"]).run()?.text();
-        if let Some(position) = list.lines().position(|id| id == stash.to_string()) {
+        if let Some(position) = self.stash_position(top, stash)? {
             git().args(["stash", "drop", "--quiet", &format!("stash@{{{position}}}")]).run()?;
         }
         Ok(())
+    }
+
+    /// Whether it is on the list.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn is_on_stash(&self, top: &Path, stash: ObjectId) -> Result<bool> {
+        Ok(self.stash_position(top, stash)?.is_some())
+    }
+
+    fn stash_position(&self, top: &Path, stash: ObjectId) -> Result<Option<usize>> {
+        let list = self.git_in(top).args(["stash", "list", "--format=%H"]).run_ok()?.text();
+        Ok(list.lines().position(|id| ObjectId::from_hex(id.as_bytes()).ok() == Some(stash)))
     }
 }

@@ -2,7 +2,9 @@
 //! session whose checkout stays.
 #![cfg(unix)]
 
+use crate::recovery::{patiently, start};
 use crate::support::{Run, Sandbox};
+use std::time::Duration;
 
 fn repo() -> Sandbox {
     Sandbox::new().file("a.txt", "a\n").file("b c.txt", "b\n").commit("base")
@@ -88,4 +90,41 @@ fn an_older_stash_is_not_the_salvage_of_a_session_made_here() {
     assert!(answer["sessions"][0]["salvage"].is_null(), "{answer}");
     assert_eq!(r.rev("refs/stash"), older);
     assert_eq!(r.read("lib/l"), "written\n");
+}
+
+/// Kills a command while a hook holds it, and takes the hook away.
+fn killed_in(r: &Sandbox, args: &[&str], hook: &str, script: &str) {
+    let path = format!(".git/hooks/{hook}");
+    r.executable(&path, &format!("#!/bin/sh\n{script}\nexit 0\n"));
+    let running = start(r, args);
+    running.kill_after(Duration::from_millis(1500));
+    r.remove(&path);
+}
+
+#[test]
+fn work_on_its_way_into_a_session_comes_back_when_create_is_killed() {
+    let r = repo();
+    r.file("a.txt", "staged\n").git("add a.txt").ok();
+    r.file("a.txt", "edited\n").file("new.txt", "new\n");
+    let status = r.git("status --porcelain").ok().text();
+    let script = "[ \"$1\" = prepared ] && grep -q refs/heads/auth && sleep 3";
+    killed_in(&r, &["create", "auth", "--carry"], "reference-transaction", script);
+    patiently(&r, &["create", "other"]).ok().stderr_contains("interrupted `create auth`");
+    assert_eq!(r.git("status --porcelain").ok().text(), status);
+    assert_eq!((r.read("a.txt"), r.read("new.txt")), ("edited\n".into(), "new\n".into()));
+    r.git("stash list").ok().stdout("");
+}
+
+#[test]
+fn work_on_the_stash_comes_back_when_the_end_of_a_session_made_here_is_killed() {
+    let r = repo();
+    r.git("session create auth --here").ok();
+    r.file("a.txt", "staged\n").git("add a.txt").ok();
+    r.file("a.txt", "edited\n").file("new.txt", "new\n");
+    let status = r.git("status --porcelain --branch").ok().text();
+    killed_in(&r, &["finish", "auth", "--abandon", "--yes"], "post-checkout", "sleep 3");
+    patiently(&r, &["create", "other"]).ok().stderr_contains("interrupted `finish auth`");
+    assert_eq!(r.git("status --porcelain --branch").ok().text(), status);
+    assert_eq!((r.read("a.txt"), r.read("new.txt")), ("edited\n".into(), "new\n".into()));
+    r.git("stash list").ok().stdout("");
 }

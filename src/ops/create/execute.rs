@@ -29,7 +29,14 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
     let carried = set_aside(ctx, &writer.operation, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
     let ports = ports::range(&ctx.repo)?;
-    let shared = Shared { writer, documents: &plan.documents, sparse: &plan.sparse, siblings: &siblings, ports };
+    let shared = Shared {
+        writer,
+        documents: &plan.documents,
+        sparse: &plan.sparse,
+        siblings: &siblings,
+        ports,
+        carried: carried.as_ref(),
+    };
     let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
     let jobs =
         plan.sessions.into_iter().map(|planned| Ok((planned, ctx.repo.another()?))).collect::<Result<Vec<_>>>()?;
@@ -41,8 +48,10 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
             (name, make(&repo, &shared, planned, threads))
         })
         .collect();
-    if let Some(carried) = carried {
-        bring_along(ctx, &carried, &mut sessions, &mut warnings);
+    if let Some(carried) = carried.filter(|_| sessions.iter().all(|(_, made)| made.is_err()))
+        && ctx.repo.stash_pop(&carried.from, carried.stash).is_err()
+    {
+        warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into());
     }
     // From here on the sessions are there, whatever comes of the rest. What set-up leaves running holds nothing.
     drop(held);
@@ -85,6 +94,7 @@ struct Shared<'a> {
     sparse: &'a [String],
     siblings: &'a [Worktree],
     ports: Option<ports::Range>,
+    carried: Option<&'a Carried>,
 }
 
 fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> Result<Created> {
@@ -114,6 +124,7 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         record: record.to_string(),
         path: planned.place.path().map(|path| path_text(path)).transpose()?.unwrap_or_default(),
         here: is_here,
+        carries: shared.carried.map(|carried| (carried.stash.to_string(), carried.from.to_string_lossy().into_owned())),
     };
     let reference = planned.name.pending();
     let claims = retry(|| {
@@ -130,7 +141,9 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
             });
         }
     };
-    let made = fill(repo, shared, &planned, threads).and_then(|warnings| {
+    let made = fill(repo, shared, &planned, threads).and_then(|mut warnings| {
+        warnings
+            .extend(shared.carried.zip(planned.place.path()).and_then(|(carried, to)| bring_along(repo, carried, to)));
         retry(|| repo.transact(&[claim.release()], "session: created"))?;
         Ok(warnings)
     });
@@ -363,28 +376,16 @@ fn set_aside(
     Ok(stash.filter(|_| carry).map(|stash| Carried { stash, from: top.clone() }))
 }
 
-/// Applies carried work in the new worktree. Where that does not go cleanly it stays on the stash.
-fn bring_along(
-    ctx: &Context,
-    carried: &Carried,
-    sessions: &mut [(crate::session::Name, Result<Created>)],
-    warnings: &mut Vec<String>,
-) {
-    let target = sessions.first().and_then(|(_, made)| made.as_ref().ok()).and_then(|made| made.worktree.clone());
-    let Some(target) = target else {
-        if ctx.repo.stash_pop(&carried.from, carried.stash).is_err() {
-            warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into());
-        }
-        return;
-    };
-    if ctx.repo.stash_pop(&target, carried.stash).is_err() {
-        let _ = ctx.repo.git_in(&target).args(["reset", "--hard", "--quiet"]).run();
-        warnings.push(format!(
-            "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries \
-             again in either worktree.",
-            carried.stash.to_hex_with_len(10)
-        ));
-    }
+/// Applies carried work in the new worktree, while its claim is held. Where that does not go cleanly it stays on the
+/// stash, which is to be said.
+fn bring_along(repo: &Repo, carried: &Carried, target: &Path) -> Option<String> {
+    repo.stash_pop(target, carried.stash).err()?;
+    let _ = repo.git_in(target).args(["reset", "--hard", "--quiet"]).run();
+    Some(format!(
+        "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries again in \
+         either worktree.",
+        carried.stash.to_hex_with_len(10)
+    ))
 }
 
 fn path_text(path: &Path) -> Result<String> {

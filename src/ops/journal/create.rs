@@ -29,6 +29,9 @@ pub struct CreateStep {
     pub path: String,
     /// Whether that is a checkout which was there before.
     pub here: bool,
+    /// Uncommitted work on its way there: the stash that holds it, and the worktree it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<(String, String)>,
 }
 
 impl CreateStep {
@@ -71,17 +74,26 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
         if worktree.tie.as_ref() != Some(&name) {
             repo.tie(&worktree.git_dir, &name)?;
         }
+        let carried = carry_on(repo, step, &path);
         repo.transact(&[claim.release()], "session: recovered")?;
-        return Ok(format!("Completed the interrupted `create {name}`."));
+        return Ok(format!("Completed the interrupted `create {name}`.{carried}"));
     }
     let aside = take_back(repo, claim, step)?;
-    Ok(match aside {
+    let carried = step.carries.as_ref().map(|(_, from)| carry_on(repo, step, Path::new(from))).unwrap_or_default();
+    let said = match aside {
         None => format!("Took back the interrupted `create {name}`."),
         Some(aside) => format!(
             "Took back the interrupted `create {name}`; files that are not its own were put at '{}'.",
             aside.display()
         ),
-    })
+    };
+    Ok(said + &carried)
+}
+
+/// Uncommitted work that was on its way comes back from the stash to `top`. Returns what there is to say of it.
+fn carry_on(repo: &Repo, step: &CreateStep, top: &Path) -> String {
+    let stash = step.carries.as_ref().and_then(|(stash, _)| ObjectId::from_hex(stash.as_bytes()).ok());
+    stash.map(|stash| super::from_stash(repo, top, stash)).unwrap_or_default()
 }
 
 /// Takes back what was made so far, and gives the claim up. Returns where files went that are not ours.

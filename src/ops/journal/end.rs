@@ -346,15 +346,12 @@ pub fn recover(ctx: &Context, writer: &Writer, claim: &Pending, step: &EndStep) 
         let what = format!("Completed the interrupted `finish {}`: its work is merged.", step.name);
         return Ok(said(what, &ended.warnings));
     }
-    if let (Some(_), Some(worktree)) = (&step.here_to, &worktree)
-        && worktree.tie.is_none()
-        && step.tip().is_some()
-        && step.tip() == repo.ref_id(&step.branch)?
-    {
-        come_back(repo, worktree, step, &Name::parse(&step.name)?, None)?;
-    }
+    let stash = match (&step.here_to, &worktree) {
+        (Some(target), Some(worktree)) => leave::take_back(repo, worktree, step, target)?,
+        _ => String::new(),
+    };
     repo.transact(&[claim.release()], "session: recovered")?;
-    Ok(format!("Took back the interrupted `finish {}`.", step.name))
+    Ok(format!("Took back the interrupted `finish {}`.{stash}", step.name))
 }
 
 /// Something else stands where the worktree was: it stays where it was set aside, and git is told so.

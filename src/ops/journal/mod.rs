@@ -16,7 +16,7 @@ pub mod sync;
 mod worktree;
 
 use crate::error::{Context as _, Error, Result};
-use crate::git::{Edit, Repo};
+use crate::git::{Edit, Repo, status};
 use crate::host::witness::{Hold, Liveness};
 use crate::ops::Context;
 use crate::store::pending::{self, Pending, Stage};
@@ -177,6 +177,25 @@ pub fn report(ctx: &Context) -> Result<Vec<String>> {
             )
         })
         .collect())
+}
+
+/// Brings uncommitted work back to a worktree that a killed command had put on the stash; none is there where it got as far
+/// as that. Returns what there is to say of it.
+fn from_stash(repo: &Repo, top: &std::path::Path, stash: crate::session::ObjectId) -> String {
+    let place = crate::ops::shell_quoted(&top.display().to_string());
+    match repo.is_on_stash(top, stash) {
+        Ok(false) => String::new(),
+        // What is there was written since, or is the beginning of that very work.
+        Ok(true)
+            if status::dirty(top).is_ok_and(|dirty| !dirty.is_uncommitted()) && repo.stash_pop(top, stash).is_ok() =>
+        {
+            format!(" The uncommitted work that was on the stash is in {place} again.")
+        }
+        _ => format!(
+            " The uncommitted work is on the stash: `git -C {place} stash apply --index {}` brings it back.",
+            stash.to_hex_with_len(12)
+        ),
+    }
 }
 
 /// Mends what killed commands left behind: stale locks of ours first, then each claim of a dead process.

@@ -2,6 +2,7 @@
 
 use super::EndStep;
 use crate::error::{Error, Result};
+use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree, status};
 use crate::session::{Name, ObjectId, State};
 
@@ -40,6 +41,33 @@ pub(super) fn unstash(repo: &Repo, worktree: &Worktree, stash: ObjectId) -> Resu
 /// By what the stash of a session that ends is found again.
 fn words(step: &EndStep) -> String {
     format!("session {} ({})", step.name, step.id.get(..8).unwrap_or(&step.id))
+}
+
+/// After a kill: a checkout that was left goes back to the session, and what was uncommitted comes back from the stash.
+/// Returns what there is to say of that.
+pub(super) fn take_back(repo: &Repo, worktree: &Worktree, step: &EndStep, target: &str) -> Result<String> {
+    let name = Name::parse(&step.name)?;
+    // Between git's switching and ours of the tie the checkout is the session's by name only.
+    let has_left = match &worktree.tie {
+        None => true,
+        Some(tie) => *tie == name && is_at(worktree, target),
+    };
+    if has_left && step.tip().is_some() && step.tip() == repo.ref_id(&step.branch)? {
+        come_back(repo, worktree, step, &name, None)?;
+    }
+    let stash = match step.state {
+        State::Abandoned => repo.stash_of(&worktree.path, &words(step))?,
+        _ => None,
+    };
+    Ok(stash.map(|stash| crate::ops::journal::from_stash(repo, &worktree.path, stash)).unwrap_or_default())
+}
+
+fn is_at(worktree: &Worktree, target: &str) -> bool {
+    match &worktree.head {
+        Head::Branch(branch) => branch == target,
+        Head::Detached(id) => ObjectId::from_hex(target.as_bytes()).ok() == Some(*id),
+        Head::Unknown => false,
+    }
 }
 
 /// A checkout that was left goes back to the session, since that lives on.
