@@ -5,6 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::ops::{Snapshot, Writer, env, scope, surroundings};
 use crate::render;
 use crate::session::Name;
+use crate::session::Word as _;
 use clap_complete::engine::ArgValueCandidates;
 
 /// Print a session's variables for tools: ports, names, places
@@ -85,7 +86,7 @@ fn refresh(stage: &Stage, name: Option<&str>, setup: bool, dry_run: bool, json: 
     let scene = env::require(ctx, &snapshot, session)?;
     if !scene.worktree.exists() {
         return Err(Error::refused(format!("The worktree of '{}' is gone.", scene.name))
-            .hint(format!("`git session adopt {}` gives it one.", scene.name)));
+            .hint(format!("`git session adopt {}` gives it one.", scene.name.word())));
     }
     let plan = surroundings::plan_again(ctx, &snapshot, session, setup)?;
     for warning in &plan.warnings {

@@ -4,6 +4,7 @@ use crate::commands::{Format, FormatArgs, Stage, print_json, session_names};
 use crate::error::{Error, Exit, Result};
 use crate::ops::{Snapshot, scope};
 use crate::render;
+use crate::session::Word as _;
 use clap_complete::engine::ArgValueCandidates;
 
 /// Print the directory of a session's worktree
@@ -25,7 +26,7 @@ pub fn run(stage: &Stage, args: Args) -> Result<Exit> {
     let ctx = stage.context()?;
     let snapshot = Snapshot::read(&ctx.repo)?;
     let session = scope::one(ctx, &snapshot, args.name.as_deref())?;
-    let adopt = || format!("`git session adopt {}` gives it one.", session.name);
+    let adopt = || format!("`git session adopt {}` gives it one.", session.name.word());
     let worktree = snapshot
         .worktree_of(session)
         .ok_or_else(|| Error::refused(format!("'{}' has no worktree.", session.name)).hint(adopt()))?;

@@ -6,6 +6,7 @@ use crate::ops::agent::Agent;
 use crate::ops::sync::{self, Outcome, Resolving, Row};
 use crate::ops::{Snapshot, Writer};
 use crate::render;
+use crate::session::Word as _;
 use clap_complete::engine::ArgValueCandidates;
 
 /// Put sessions onto their newest base, as `git rebase` would
@@ -127,7 +128,7 @@ fn run_agent(stage: &Stage, writer: &Writer, resolving: &Resolving, is_json: boo
             Ok(true)
         }
         None => {
-            let place = format!("cd \"$(git session path {name})\"");
+            let place = format!("cd \"$(git session path {name})\"", name = name.word());
             render::narrate(&format!("'{name}' is not resolved: `{place}` and `git status` show how far it has come."));
             Ok(false)
         }

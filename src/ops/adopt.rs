@@ -10,6 +10,7 @@ use crate::ops::create::{
 };
 use crate::ops::revive::{self, Mend};
 use crate::ops::surroundings::Surroundings;
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, Record};
 use crate::store::Snapshot;
 
@@ -184,15 +185,18 @@ fn one(
     }
     if let Some(owner) = snapshot.readable().find(|loaded| loaded.record.branch == branch) {
         return Err(Error::refused(format!("The branch '{short}' is that of the session '{}' already.", owner.name))
-            .hint(format!("`git session path {}` says where it is.", owner.name)));
+            .hint(format!("`git session path {}` says where it is.", owner.name.word())));
     }
     let name = Name::parse(options.name.as_deref().unwrap_or(&short)).map_err(|error| {
-        error.hint(format!("`git session adopt {short} --name <name>` gives the session a name of its own."))
+        error.hint(format!(
+            "`git session adopt {short} --name <name>` gives the session a name of its own.",
+            short = short.word()
+        ))
     })?;
     let taken = snapshot.sessions.iter().map(|entry| &entry.name).chain(planned.iter().map(|planned| &planned.name));
     if let Some(other) = taken.into_iter().find(|other| **other == name || other.clashes_with(&name)) {
         return Err(Error::refused(format!("The session '{other}' is in the way of the name '{name}'."))
-            .hint(format!("`git session adopt {short} --name <name>` gives another one.")));
+            .hint(format!("`git session adopt {short} --name <name>` gives another one.", short = short.word())));
     }
     let (branch_from, start) = match repo.ref_id(&branch)? {
         Some(tip) => (BranchFrom::Local, tip),

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::git::merge::{Merger, Scratch};
 use crate::ops::{Context, base};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId};
 use crate::store::{Loaded, Snapshot};
 
@@ -44,13 +45,13 @@ pub fn since_base(ctx: &Context, snapshot: &Snapshot, session: &Loaded, committe
     let name = &session.name;
     let tip = ctx.repo.ref_id(&session.record.branch)?.ok_or_else(|| {
         Error::refused(format!("The branch '{}' of '{name}' is not here.", session.record.branch_short()))
-            .hint(format!("`git session show {name}` tells what is known of it."))
+            .hint(format!("`git session show {name}` tells what is known of it.", name = name.word()))
     })?;
     let now = snapshot.base_ref(&ctx.repo, &session.record);
     let base = base::require_tip(&ctx.repo, &now)?;
     let from = ctx.repo.merge_base(base.id, tip)?.ok_or_else(|| {
         Error::refused(format!("'{name}' has no history in common with '{}'.", base.from))
-            .hint(format!("`git session set {name} --base <branch>` gives it another base."))
+            .hint(format!("`git session set {name} --base <branch>` gives it another base.", name = name.word()))
     })?;
     let mut merger = Merger::new(&ctx.repo)?;
     let before = merger.repo().commit(from)?.tree;

@@ -6,6 +6,7 @@ use crate::host::process::Command;
 use crate::ops::Context;
 use crate::ops::ports;
 use crate::ops::team::Phase;
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId};
 use crate::store::{Loaded, Snapshot};
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ impl Scene {
 pub fn require(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> Result<Scene> {
     Scene::of(ctx, snapshot, session)?.ok_or_else(|| {
         Error::refused(format!("'{}' has no worktree.", session.name))
-            .hint(format!("`git session adopt {}` gives it one.", session.name))
+            .hint(format!("`git session adopt {}` gives it one.", session.name.word()))
     })
 }
 

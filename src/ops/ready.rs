@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Context;
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, ObjectId, Record, State};
 use crate::store::{Loaded, Writer};
 
@@ -95,7 +96,7 @@ pub fn execute(ctx: &Context, writer: &Writer, mut plan: ReadyPlan) -> Result<Re
                     "'{}' has ended meanwhile, as {}.",
                     said.name, before.record.state
                 ))
-                .hint(format!("`git session restore {}` brings it back.", said.name)));
+                .hint(format!("`git session restore {}` brings it back.", said.name.word())));
             }
             if saying.is_said(&before.record) {
                 return Ok(None);

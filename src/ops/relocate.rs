@@ -6,6 +6,7 @@ use crate::ops::create::{place_of, require_free_place};
 use crate::ops::journal::relocate::{self, RelocateStep};
 use crate::ops::journal::{self, Plan};
 use crate::session::Name;
+use crate::session::Word as _;
 use crate::store::{Loaded, Snapshot, Writer};
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,7 @@ pub fn plan_rename(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &st
                         "The directory '{}' cannot go inside itself.",
                         worktree.path.display()
                     ))
-                    .hint(format!("`git session move {from} <place>` moves it elsewhere first.")));
+                    .hint(format!("`git session move {from} <place>` moves it elsewhere first.", from = from.word())));
                 }
                 require_free_place(&new)?;
             }
@@ -112,7 +113,8 @@ fn require_movable(worktree: &crate::git::Worktree) -> Result<()> {
 pub fn plan_move(ctx: &Context, snapshot: &Snapshot, session: &Loaded, to: &Path) -> Result<RelocatePlan> {
     let name = session.name.to_string();
     let worktree = snapshot.worktree_of(session).filter(|worktree| !worktree.is_missing).ok_or_else(|| {
-        Error::refused(format!("'{name}' has no worktree.")).hint(format!("`git session adopt {name}` gives it one."))
+        Error::refused(format!("'{name}' has no worktree."))
+            .hint(format!("`git session adopt {name}` gives it one.", name = name.word()))
     })?;
     if worktree.is_main() {
         return Err(Error::refused("The main worktree cannot be moved.")

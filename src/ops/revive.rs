@@ -10,6 +10,7 @@ use crate::ops::Context;
 use crate::ops::base::short_name;
 use crate::ops::create::{place_of, require_free_place};
 use crate::ops::journal::{self, Plan};
+use crate::session::Word as _;
 use crate::session::{EventKind, Name};
 use crate::store::pending::Pending;
 use crate::store::{Loaded, Snapshot, Writer, pending, retry};
@@ -62,7 +63,7 @@ fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
                     .hint(format!(
                         "`git -C {} switch {}` goes back.",
                         worktree.path.display(),
-                        session.record.branch_short()
+                        session.record.branch_short().word()
                     )));
                 }
                 mend.branch = Some(branch);
@@ -77,7 +78,7 @@ fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
     }
     if ctx.repo.ref_id(&session.record.branch)?.is_none() {
         return Err(Error::refused(format!("The branch '{}' is gone.", session.record.branch_short()))
-            .hint(format!("`git branch {} <commit>` makes it again.", session.record.branch_short())));
+            .hint(format!("`git branch {} <commit>` makes it again.", session.record.branch_short().word())));
     }
     if let Some(entry) = found {
         require_revivable(entry)?;
@@ -109,7 +110,8 @@ pub fn refusal(ctx: &Context, session: &Name) -> Option<Error> {
         Ok(mend) if mend.entry.is_some() => None,
         Ok(mend) => Some(Error::refused("Something else stands at its place.").hint(format!(
             "`git session adopt {session}` makes it at '{}'.",
-            mend.place.unwrap_or_default().display()
+            mend.place.unwrap_or_default().display(),
+            session = session.word()
         ))),
         Err(error) => Some(error),
     }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::ops::Context;
 use crate::session::Name;
+use crate::session::Word as _;
 use crate::store::{Loaded, Snapshot};
 use std::path::Path;
 
@@ -112,7 +113,8 @@ fn unknown(ctx: &Context, snapshot: &Snapshot, text: &str) -> Error {
     let error = Error::refused(format!("There is no session '{shown}'."));
     let ended = crate::store::done::all(&ctx.repo).unwrap_or_default();
     if ended.iter().any(|ended| ended.name.as_str() == text) {
-        return error.hint(format!("It has ended; `git session restore {shown}` brings it back."));
+        return error
+            .hint(format!("It has ended; `git session restore {shown}` brings it back.", shown = shown.word()));
     }
     let close = snapshot
         .sessions

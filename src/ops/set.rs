@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::{Context, base, scope};
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, ObjectId, Priority, State};
 use crate::store::{Loaded, Snapshot, Writer};
 use std::collections::HashSet;
@@ -52,8 +53,12 @@ pub fn set(
             while let Some(name) = above {
                 let parent = snapshot.require(&name)?;
                 if parent.id() == session.id() {
-                    return Err(Error::refused(format!("'{text}' is stacked on '{}' itself.", session.name))
-                        .hint(format!("`git session set {text} --base <branch>` gives it another base first.")));
+                    return Err(Error::refused(format!("'{text}' is stacked on '{}' itself.", session.name)).hint(
+                        format!(
+                            "`git session set {text} --base <branch>` gives it another base first.",
+                            text = text.word()
+                        ),
+                    ));
                 }
                 above = snapshot.base_ref(&ctx.repo, &parent.record).parent;
             }
@@ -182,5 +187,5 @@ fn circle(session: &Loaded, way: &[&Name], what: &str) -> Error {
         .collect();
     let last = way.last().map_or(&session.name, |name| *name);
     Error::refused(format!("{what}: {}.", around.join(" needs ")))
-        .hint(format!("`git session set {last} --depends-on ''` opens the circle there."))
+        .hint(format!("`git session set {last} --depends-on ''` opens the circle there.", last = last.word()))
 }

@@ -5,6 +5,7 @@ use crate::ops::phase::Gate;
 use crate::render::create::shell_quoted;
 use crate::render::{Paint, count, harmless};
 use crate::session::State;
+use crate::session::Word as _;
 
 /// Where the session stands, for whoever is asked how it shall end.
 pub fn survey(survey: &Survey, paint: Paint) -> String {
@@ -101,11 +102,18 @@ pub fn done(done: &Finished, paint: Paint) -> String {
     if let (State::Abandoned, Some(tip)) = (done.outcome, done.tip) {
         text.push_str(&format!(
             "  {}\n",
-            paint.dim(&format!("the branch comes back with: git branch {branch} {}", tip.to_hex_with_len(12)))
+            paint.dim(&format!(
+                "the branch comes back with: git branch {branch} {}",
+                tip.to_hex_with_len(12),
+                branch = branch.word()
+            ))
         ));
     }
     if done.outcome == State::Abandoned {
-        text.push_str(&format!("  {}\n", paint.dim(&format!("and all of it with: git session restore {}", done.name))));
+        text.push_str(&format!(
+            "  {}\n",
+            paint.dim(&format!("and all of it with: git session restore {}", done.name.word()))
+        ));
     }
     for child in &done.children {
         let base = if done.outcome == State::Merged { &done.base } else { branch };

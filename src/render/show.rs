@@ -3,6 +3,7 @@
 use crate::ops::show::Shown;
 use crate::render::{Paint, count, harmless};
 use crate::session::Timestamp;
+use crate::session::Word as _;
 
 /// The page.
 pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
@@ -71,7 +72,7 @@ pub fn page(shown: &Shown, paint: Paint, now: Timestamp) -> String {
     if shown.timeline.len() > 20 {
         text.push_str(&format!(
             "  {}\n",
-            paint.dim(&format!("and {} earlier: git session log {}", shown.timeline.len() - 20, row.name))
+            paint.dim(&format!("and {} earlier: git session log {}", shown.timeline.len() - 20, row.name.word()))
         ));
     }
     text

@@ -2,6 +2,7 @@
 
 use crate::ops::sync::{Outcome, Row};
 use crate::render::{Paint, columns, count, harmless, harmless_path};
+use crate::session::Word as _;
 
 /// A line for each session, then the command that helps where one is needed.
 pub fn rows(rows: &[Row], is_plan: bool, paint: Paint) -> String {
@@ -78,7 +79,7 @@ pub fn next(row: &Row) -> Option<String> {
     match row.outcome {
         Outcome::Conflict if row.is_resolving => {
             let verb = if row.is_merge { "merge" } else { "rebase" };
-            Some(format!("cd \"$(git session path {})\"; then `git {verb} --continue` or `--abort`", row.name))
+            Some(format!("cd \"$(git session path {})\"; then `git {verb} --continue` or `--abort`", row.name.word()))
         }
         Outcome::Conflict => Some(format!("{} --resolve", row.again)),
         _ => row.obstacle.as_ref()?.remedy.clone(),

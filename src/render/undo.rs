@@ -4,6 +4,7 @@ use crate::ops::undo::{Inverse, Operation, UndoPlan, Undone};
 use crate::render::create::shell_quoted;
 use crate::render::{Paint, harmless};
 use crate::session::Timestamp;
+use crate::session::Word as _;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -105,7 +106,7 @@ pub fn done(done: &Undone, stranded: Option<&Path>, paint: Paint) -> String {
         text.push_str(&match *word {
             "ended" => format!(
                 "Ended {name}.\n  {}\n",
-                paint.dim(&format!("it comes back with: git session restore {}", outcome.name))
+                paint.dim(&format!("it comes back with: git session restore {}", outcome.name.word()))
             ),
             "restored" => format!("Restored {name}.\n"),
             "renamed" => format!("Renamed it to {name} again.\n"),

@@ -7,7 +7,7 @@ pub mod time;
 pub mod verdict;
 
 pub use event::{Event, EventKind, OperationId};
-pub use name::{Name, shell_word};
+pub use name::{Name, Word, shell_word};
 pub use record::{Base, Priority, Record, State};
 pub use time::Timestamp;
 pub use verdict::Verdict;

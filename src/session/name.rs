@@ -102,6 +102,18 @@ pub fn shell_word(text: &str) -> String {
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
+/// How a name stands in a command that is to be typed: a shell would run what `$(...)` or `;` is in it.
+pub trait Word {
+    /// As a shell takes it for one word; a usual name as it is.
+    fn word(&self) -> String;
+}
+
+impl<T: AsRef<str> + ?Sized> Word for T {
+    fn word(&self) -> String {
+        shell_word(self.as_ref())
+    }
+}
+
 /// Why `text` cannot be a name.
 fn check(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {

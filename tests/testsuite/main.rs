@@ -34,6 +34,7 @@ mod list;
 mod log;
 mod move_;
 mod notes;
+mod odd_names;
 mod order;
 mod order_random;
 mod path;

@@ -4,6 +4,7 @@ use super::{Cleaned, CleanupPlan, Options, Row, Why, expire, plan};
 use crate::error::Result;
 use crate::ops::list::Merged;
 use crate::ops::{Context, phase, undo};
+use crate::session::Word as _;
 use crate::store::{Snapshot, Writer};
 
 /// Does what was planned. A session that cannot go after all is kept, and stops no other.
@@ -68,7 +69,12 @@ pub fn auto(ctx: &Context) -> Result<Vec<String>> {
     let gone = cleaned.rows.iter().filter(|row| row.end.is_some());
     let mut said: Vec<String> = gone
         .map(|row| {
-            format!("Cleaned up '{}': {}. `git session restore {}` brings it back.", row.name, row.proof, row.name)
+            format!(
+                "Cleaned up '{}': {}. `git session restore {}` brings it back.",
+                row.name,
+                row.proof,
+                row.name.word()
+            )
         })
         .collect();
     said.extend(cleaned.warnings);

@@ -9,6 +9,7 @@ use crate::ops::journal::end::EndStep;
 use crate::ops::list::reconcile::{self, BrokenKind};
 use crate::ops::list::{Merged, merged};
 use crate::ops::{Context, journal, removal, scope};
+use crate::session::Word as _;
 use crate::session::{Event, ObjectId, State, Timestamp};
 use crate::store::{Loaded, Snapshot, pending};
 use rayon::prelude::*;
@@ -128,13 +129,13 @@ fn candidate(
                 None => (
                     Why::Broken,
                     format!("its branch '{branch}' was never here"),
-                    Some(format!("`git fetch` and `git session adopt {name}` give it one.")),
+                    Some(format!("`git fetch` and `git session adopt {name}` give it one.", name = name.word())),
                 ),
             }),
         });
     };
     let Some(base_tip) = base::tip(repo, &now_base)? else {
-        let remedy = format!("`git session set {name} --base <branch>` gives it another one.");
+        let remedy = format!("`git session set {name} --base <branch>` gives it another one.", name = name.word());
         return Ok(Err((Why::Broken, format!("its base '{base}' is gone"), Some(remedy))));
     };
     let from = base_tip.from.clone();
@@ -170,7 +171,8 @@ fn candidate(
     } else {
         let own = repo.own_commits(base_tip.id, tip, fork)?.len();
         let commits = if own == 1 { "1 commit" } else { &format!("{own} commits") };
-        let remedy = format!("`git session finish {name} --merge` merges it, `--abandon` puts it aside.");
+        let remedy =
+            format!("`git session finish {name} --merge` merges it, `--abandon` puts it aside.", name = name.word());
         (Why::Unmerged, format!("{commits} that {from} lacks"), Some(remedy))
     }))
 }
@@ -228,7 +230,7 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
     let child =
         children.first().copied().or_else(|| snapshot.readable().find(|other| other.name != *name && stacked(other)));
     if let Some(child) = child {
-        let remedy = format!("`git session set {} --base <branch>` gives that one another base.", child.name);
+        let remedy = format!("`git session set {} --base <branch>` gives that one another base.", child.name.word());
         return Ok(Some((Why::Children, format!("'{}' is stacked on it", child.name), Some(remedy))));
     }
     if base::default(ctx, snapshot).is_ok_and(|base| base.now.reference == session.record.branch) {
@@ -240,7 +242,7 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
     let Some(tree) = snapshot.worktree_of(session) else { return Ok(None) };
     let place = tree.path.display();
     if tree.is_main() || session.record.here {
-        let remedy = format!("`git session finish {name}` ends it and leaves the directory.");
+        let remedy = format!("`git session finish {name}` ends it and leaves the directory.", name = name.word());
         return Ok(Some((Why::MainWorktree, format!("its directory '{place}' was there before it"), Some(remedy))));
     }
     if let Some(other) = snapshot.worktrees.iter().filter(has_it).find(|other| other.path != tree.path) {
@@ -283,7 +285,7 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
     }
     let dirty = status::dirty(&tree.path)?;
     if dirty.is_uncommitted() && !(tip.is_none() && dirty.unstaged + dirty.untracked + dirty.conflicted == 0) {
-        let remedy = format!("Commit it, or `git session finish {name} --abandon` puts it aside.");
+        let remedy = format!("Commit it, or `git session finish {name} --abandon` puts it aside.", name = name.word());
         return Ok(Some((Why::Uncommitted, format!("there is uncommitted work: {dirty}"), Some(remedy))));
     }
     Ok(removal::require_removable(ctx, tree).err().map(|error| {

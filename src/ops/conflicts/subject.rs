@@ -8,6 +8,7 @@ use crate::git::worktrees::Head;
 use crate::ops::base::Tip;
 use crate::ops::trunks::{Branches, Trunks, name_of};
 use crate::ops::{Context, scope};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
@@ -207,11 +208,16 @@ fn trunk((base, tip): &(BaseNow, Option<Tip>)) -> Trunk {
 /// Says what cannot be looked at, and takes only what can.
 fn settle(subject: &mut Subject, branch: &str, options: &Options) {
     if subject.tip.is_none() {
-        subject.note =
-            Some(format!("its branch is not here; `git session show {}` tells what is known of it", subject.name));
+        subject.note = Some(format!(
+            "its branch is not here; `git session show {}` tells what is known of it",
+            subject.name.word()
+        ));
     } else if subject.base_tip.is_none() {
-        subject.note =
-            Some(format!("its base '{}' is gone; `git session set {} --base <branch>`", subject.base, subject.name));
+        subject.note = Some(format!(
+            "its base '{}' is gone; `git session set {} --base <branch>`",
+            subject.base,
+            subject.name.word()
+        ));
     }
     let Some(worktree) = &subject.worktree else { return };
     let without = |why: String| Some(format!("{why}: only what is committed was looked at"));

@@ -5,6 +5,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::git::worktrees::Head;
 use crate::ops::surroundings::{self, Surroundings, Wanted};
 use crate::ops::{Context, base, scope};
+use crate::session::Word as _;
 use crate::session::name::next_free;
 use crate::session::{EventKind, Name, ObjectId, Record};
 use crate::store::snapshot::BaseNow;
@@ -82,7 +83,7 @@ fn require_free_name(snapshot: &Snapshot, planned: &[Name], name: &Name) -> Resu
             Some(free) => error.hint(format!("`{free}` is free.")),
             None => error,
         };
-        return Err(error.hint(format!("`git session path {name}` says where it is.")));
+        return Err(error.hint(format!("`git session path {name}` says where it is.", name = name.word())));
     }
     if let Some(clash) = all().find(|taken| taken.clashes_with(name)) {
         return Err(Error::refused(format!(
@@ -181,7 +182,7 @@ fn one(
             base::short_name(&branch),
             owner.name
         ))
-        .hint(format!("`git session path {}` says where it is; `--branch` names another branch.", owner.name)));
+        .hint(format!("`git session path {}` says where it is; `--branch` names another branch.", owner.name.word())));
     }
     let explicit_start = match &options.start {
         Some(text) => Some(match base::named(ctx, snapshot, text)? {
@@ -302,7 +303,7 @@ fn refuse_if_checked_out(snapshot: &Snapshot, branch: &str, name: &Name) -> Resu
     };
     let short = base::short_name(branch);
     Err(Error::refused(format!("The branch '{short}' is checked out at '{}'.", worktree.path.display()))
-        .hint(format!("`git session adopt {short}` makes a session of it as it is."))
+        .hint(format!("`git session adopt {short}` makes a session of it as it is.", short = short.word()))
         .hint(format!("Another name than '{name}' starts a new branch.")))
 }
 

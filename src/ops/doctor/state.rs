@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::git::Target;
 use crate::ops::list::reconcile::{self, BrokenKind};
 use crate::ops::{Context, Snapshot, base, journal, revive};
+use crate::session::Word as _;
 use crate::session::name::NAMESPACE;
 use crate::session::{Name, ObjectId};
 use crate::store::pending::{self, Pending};
@@ -188,7 +189,10 @@ pub(super) fn records(ctx: &Context, snapshot: &Snapshot, claims: &[Claim], find
                 Finding::warning("base-missing", format!("Its base '{}' is gone.", now.short()))
                     .session(name)
                     .reference(now.reference.clone())
-                    .remedy(format!("`git session set {name} --base <branch>` gives it another one.")),
+                    .remedy(format!(
+                        "`git session set {name} --base <branch>` gives it another one.",
+                        name = name.word()
+                    )),
             );
         }
     }

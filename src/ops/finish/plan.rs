@@ -6,6 +6,7 @@ use crate::git::merge::{Merged, Scratch};
 use crate::git::{Repo, status};
 use crate::ops::journal::base::require_followable;
 use crate::ops::{Context, base, removal};
+use crate::session::Word as _;
 use crate::session::{BString, ObjectId};
 use crate::store::{Loaded, Snapshot};
 
@@ -78,12 +79,12 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         .hint(format!(
             "`git -C {} switch {}` goes back.",
             tree.path.display(),
-            base::short_name(&survey.branch)
+            base::short_name(&survey.branch).word()
         )));
     }
     if mode != Mode::Abandon && survey.tip.is_none() {
         return Err(Error::refused(format!("The branch '{}' is gone.", base::short_name(&survey.branch)))
-            .hint(format!("`git branch {} <commit>` makes it again; `git session finish {name} --abandon` ends the session without it.", base::short_name(&survey.branch))));
+            .hint(format!("`git branch {} <commit>` makes it again; `git session finish {name} --abandon` ends the session without it.", base::short_name(&survey.branch).word(), name = name.word())));
     }
     let own = snapshot.worktree_of(session).map(|tree| &tree.path);
     let has_it =
@@ -106,13 +107,17 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
             "There is uncommitted work in '{name}': {}.",
             survey.dirty.unwrap_or_default()
         ))
-        .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first."))
+        .hint(format!("`git session finish {name} ... -m \"<message>\"` commits all of it first.", name = name.word()))
         .hint("Or commit or stash it yourself, then run it again."));
     }
     if mode == Mode::Abandon && !survey.children.is_empty() {
         let children: Vec<String> = survey.children.iter().map(|child| format!("'{child}'")).collect();
         return Err(Error::refused(format!("Sessions are stacked on '{name}': {}.", children.join(", "))).hint(
-            format!("`git session set {} --base {}` gives one another base.", survey.children[0], survey.base.short()),
+            format!(
+                "`git session set {} --base {}` gives one another base.",
+                survey.children[0].word(),
+                survey.base.short().word()
+            ),
         ));
     }
     let here_to = here_to(ctx, snapshot, session, &survey)?;
@@ -269,7 +274,10 @@ fn no_fast_forward(survey: &Survey) -> Error {
         survey.base.short(),
         commits(survey.behind.unwrap_or(0))
     ))
-    .hint(format!("`git session finish {} --merge --strategy rebase` puts its commits on top first.", survey.name))
+    .hint(format!(
+        "`git session finish {} --merge --strategy rebase` puts its commits on top first.",
+        survey.name.word()
+    ))
 }
 
 /// The check of a worktree against the tree that the merge will really have.
@@ -329,9 +337,9 @@ fn conflict(survey: &Survey, paths: &[BString], commit: Option<ObjectId>) -> Err
         Some((path, _)) => error.hint(format!(
             "`git -C {} rebase {}` starts the resolution in the session's worktree; nothing has changed so far.",
             path.display(),
-            survey.base_tip.as_ref().map_or(survey.base.short(), |(_, from)| from)
+            survey.base_tip.as_ref().map_or(survey.base.short(), |(_, from)| from).word()
         )),
-        None => error.hint(format!("`git session adopt {}` gives it a worktree to resolve in.", survey.name)),
+        None => error.hint(format!("`git session adopt {}` gives it a worktree to resolve in.", survey.name.word())),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ops::journal::{self, Plan};
 use crate::ops::order::{Kind, Reason};
 use crate::ops::testing::{Interrupt, TestCommand};
 use crate::ops::{Context, base, phase};
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::pending::Pending;
 use crate::store::{Snapshot, Writer, record, retry};
@@ -119,7 +120,7 @@ pub fn foreseen(plan: &IntegratePlan) -> Integrated {
 
 fn broke(car: &Car, command: &str, log: &std::path::Path) -> Reason {
     let sentence = format!("with it `{command}` fails; '{}' has what it printed", log.display());
-    Reason::new(Kind::BrokeTests, sentence, format!("cd \"$(git session path {})\"", car.name))
+    Reason::new(Kind::BrokeTests, sentence, format!("cd \"$(git session path {})\"", car.name.word()))
 }
 
 fn stops(plan: &IntegratePlan, chain: &[ObjectId]) -> Vec<Stop> {

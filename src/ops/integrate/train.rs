@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::ops::base::{self, Tip};
 use crate::ops::order::{self, Reason};
 use crate::ops::{Context, finish};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId, State};
 use crate::store::Snapshot;
 use crate::store::snapshot::BaseNow;
@@ -99,7 +100,8 @@ fn trunk_of(ctx: &Context, snapshot: &Snapshot, options: &Options, report: &orde
             } else {
                 error.hint(format!(
                     "They go into {}; `git session set <name> --base {text}` changes that.",
-                    named.join(", ")
+                    named.join(", "),
+                    text = text.word()
                 ))
             }
         });

@@ -9,6 +9,7 @@ pub use lost::keep_entry;
 use crate::error::{Context as _, Error, Result};
 use crate::git::{Edit, Repo, Worktree, status};
 use crate::ops::Context;
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, ObjectId, State};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::{self, Pending, Stage};
@@ -365,8 +366,9 @@ fn stay_aside(repo: &Repo, claim: &Pending, step: &EndStep, path: &Path, aside: 
     repo.transact(&[claim.release()], "session: recovered")?;
     Ok(format!(
         "Took back the interrupted `finish {name}`; something else stands at '{}', so its worktree is at '{place}' now. \
-         `git session move {name} <path>` moves it.",
-        path.display()
+         `git session move {name_word} <path>` moves it.",
+        path.display(),
+        name_word = name.word()
     ))
 }
 

@@ -5,6 +5,7 @@ use crate::git::worktrees::Head;
 use crate::ops::Context;
 use crate::ops::base::short_name;
 use crate::session::ObjectId;
+use crate::session::Word as _;
 use crate::store::{Loaded, Snapshot};
 
 /// What does not fit.
@@ -68,7 +69,7 @@ pub fn broken(
                 kind: BrokenKind::BranchMissing,
                 was: Some(branch.to_owned()),
                 now: None,
-                remedy: format!("`git branch {branch} <commit>` makes it again; `git session finish {name} --abandon` ends the session."),
+                remedy: format!("`git branch {branch} <commit>` makes it again; `git session finish {name} --abandon` ends the session.", branch = branch.word(), name = name.word()),
             });
         }
         return broken;
@@ -79,7 +80,8 @@ pub fn broken(
             was: Some(worktree.path.display().to_string()),
             now: None,
             remedy: format!(
-                "`git worktree repair <new place>` if it was moved by hand; `git session adopt {name}` makes it again."
+                "`git worktree repair <new place>` if it was moved by hand; `git session adopt {name}` makes it again.",
+                name = name.word()
             ),
         });
     }
@@ -89,9 +91,15 @@ pub fn broken(
         (Some(on), _) => {
             let is_others = snapshot.readable().any(|other| other.record.branch == *on);
             let (kind, remedy) = if tip.is_none() && !is_others {
-                (BrokenKind::BranchRenamed, format!("`git session adopt {name}` takes the new name over."))
+                (
+                    BrokenKind::BranchRenamed,
+                    format!("`git session adopt {name}` takes the new name over.", name = name.word()),
+                )
             } else {
-                (BrokenKind::BranchSwitched, format!("`git -C {} switch {branch}` goes back.", worktree.path.display()))
+                (
+                    BrokenKind::BranchSwitched,
+                    format!("`git -C {} switch {branch}` goes back.", worktree.path.display(), branch = branch.word()),
+                )
             };
             broken.push(Broken { kind, was: Some(branch.to_owned()), now: Some(short_name(on).to_owned()), remedy });
             return broken;
@@ -100,7 +108,11 @@ pub fn broken(
             kind: BrokenKind::Detached,
             was: Some(branch.to_owned()),
             now: Some(id.to_string()),
-            remedy: format!("`git -C {} switch {branch}` goes back to the branch.", worktree.path.display()),
+            remedy: format!(
+                "`git -C {} switch {branch}` goes back to the branch.",
+                worktree.path.display(),
+                branch = branch.word()
+            ),
         }),
         (None, _) => {}
     }
@@ -111,7 +123,8 @@ pub fn broken(
             now: None,
             remedy: format!(
                 "`git branch {branch} <commit>` makes it again; its last commit is in `git -C {} reflog`.",
-                worktree.path.display()
+                worktree.path.display(),
+                branch = branch.word()
             ),
         });
     }

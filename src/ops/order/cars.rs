@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::git::Repo;
 use crate::ops::trunks::{Branches, Trunks, name_of};
 use crate::ops::{Context, scope};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId, Record, State, Timestamp};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, done};
@@ -100,13 +101,13 @@ fn sessions(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Car
             car.reasons.push(Reason::new(
                 Kind::Broken,
                 format!("its branch '{}' is not here", loaded.record.branch_short()),
-                format!("git session show {}", loaded.name),
+                format!("git session show {}", loaded.name.word()),
             ));
         } else if tip.is_none() {
             car.reasons.push(Reason::new(
                 Kind::Broken,
                 format!("its base '{}' is gone", trunk_now.short()),
-                format!("git session set {} --base <branch>", loaded.name),
+                format!("git session set {} --base <branch>", loaded.name.word()),
             ));
         }
         if let Some(parent) = below.first() {
@@ -174,19 +175,19 @@ fn need(
                 return Ok(());
             }
             let sentence = format!("it needs '{}', which is not merged", other.name);
-            let all = all_needed(ctx, snapshot, other)?;
-            (Some(other.name.to_string()), sentence, format!("git session order {} {name}", all.join(" ")))
+            let all: Vec<String> = all_needed(ctx, snapshot, other)?.iter().map(|name| name.word()).collect();
+            (Some(other.name.to_string()), sentence, format!("git session order {} {}", all.join(" "), name.word()))
         }
         Need::Ended(ended) if ended.record.state == State::Merged => return Ok(()),
         Need::Ended(ended) => (
             Some(ended.name.to_string()),
             format!("it needs '{}', which ended as {}", ended.name, ended.record.state),
-            format!("git session set {name} --depends-on ''"),
+            format!("git session set {name} --depends-on ''", name = name.word()),
         ),
         Need::Unknown(id) => (
             None,
             format!("it needs the session {}, which is not known here", ctx.repo.short(id)),
-            format!("git session set {name} --depends-on ''"),
+            format!("git session set {name} --depends-on ''", name = name.word()),
         ),
     };
     let mut reason = Reason::new(Kind::DependsOn, sentence, remedy);
@@ -240,7 +241,8 @@ fn across_trunks(cars: &mut [Car]) {
         for need in elsewhere {
             let other = cars[need].name.clone();
             let sentence = format!("it needs '{other}', which goes into '{}'", cars[need].base);
-            let mut reason = Reason::new(Kind::DependsOn, sentence, format!("git session order {other}"));
+            let mut reason =
+                Reason::new(Kind::DependsOn, sentence, format!("git session order {other}", other = other.word()));
             reason.with.push(other);
             cars[at].needs.retain(|known| *known != need);
             cars[at].reasons.push(reason);
@@ -270,7 +272,7 @@ fn circles(cars: &mut [Car]) {
             [] => "it needs itself".to_owned(),
             others => format!("it and {} need each other", listed(others)),
         };
-        let remedy = format!("git session set {} --depends-on ''", cars[at].name);
+        let remedy = format!("git session set {} --depends-on ''", cars[at].name.word());
         cars[at].reasons.push(Reason { with, ..Reason::new(Kind::Cycle, sentence, remedy) });
     }
     let in_circle: Vec<bool> = reach.iter().enumerate().map(|(at, reach)| reach.contains(&at)).collect();

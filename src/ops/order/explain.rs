@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::git::merge::{Merger, Stages};
 use crate::ops::Context;
 use crate::ops::conflicts::{self, Clash, Severity};
+use crate::session::Word as _;
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 
@@ -39,8 +40,10 @@ fn names(car: &Car, other: &str) -> bool {
 fn waits_for(other: &Car, is_parent: bool) -> Reason {
     let how = if is_parent { "stands on" } else { "needs" };
     let sentence = format!("it {how} '{}', which does not go in", other.name);
-    let remedy =
-        other.reasons.first().map_or_else(|| format!("git session order {}", other.name), |first| first.remedy.clone());
+    let remedy = other
+        .reasons
+        .first()
+        .map_or_else(|| format!("git session order {}", other.name.word()), |first| first.remedy.clone());
     Reason { with: vec![other.name.clone()], ..Reason::new(Kind::DependsOn, sentence, remedy) }
 }
 
@@ -62,7 +65,7 @@ pub(super) fn collisions(
         return Ok(());
     }
     for (at, error) in &sequence.failed {
-        let remedy = format!("git session doctor {}", all.cars[*at].name);
+        let remedy = format!("git session doctor {}", all.cars[*at].name.word());
         all.cars[*at].reasons.push(Reason::new(Kind::Broken, error.clone(), remedy));
     }
     let lines = lines(ctx, snapshot, options, all, (&out, &sequence.collisions), engine)?;
@@ -94,7 +97,7 @@ pub(super) fn collisions(
         let reason = match collision {
             Some(collision) => collision_of(all, trunk, at, collision, &lines),
             None => {
-                let remedy = format!("git session conflicts {}", all.cars[at].name);
+                let remedy = format!("git session conflicts {}", all.cars[at].name.word());
                 Reason::new(Kind::Conflict, "no sequence with it was found", remedy)
             }
         };
@@ -110,14 +113,18 @@ fn collision_of(all: &Cars, trunk: usize, at: usize, collision: &Collision, line
     let files = files_of(&car.name, &others, &collision.stages, lines);
     let name = &car.name;
     let (sentence, remedy) = match others.as_slice() {
-        [] => (format!("it conflicts with '{}'", all.trunks[trunk].name), format!("git session sync {name} --resolve")),
+        [] => (
+            format!("it conflicts with '{}'", all.trunks[trunk].name),
+            format!("git session sync {name} --resolve", name = name.word()),
+        ),
         [one] => (
             format!("it conflicts with '{one}', which goes in before"),
-            format!("git session conflicts {name} --with {one} --patch"),
+            format!("git session conflicts {name} --with {one} --patch", name = name.word(), one = one.word()),
         ),
-        several => {
-            (format!("it conflicts with {} together", listed(several)), format!("git session conflicts {name} --patch"))
-        }
+        several => (
+            format!("it conflicts with {} together", listed(several)),
+            format!("git session conflicts {name} --patch", name = name.word()),
+        ),
     };
     Reason { kind: Kind::Conflict, with: others, files, sentence, remedy }
 }

@@ -22,6 +22,7 @@ use crate::git::replay::Objects;
 use crate::ops::Context;
 use crate::ops::conflicts::Clash;
 use crate::session::ObjectId;
+use crate::session::Word as _;
 use crate::store::Snapshot;
 use crate::store::snapshot::BaseNow;
 use cars::Cars;
@@ -240,12 +241,16 @@ fn sequence_of(engine: &mut Merger, all: &mut Cars, trunk: usize, is_squash: boo
         let is_begun = car.is_begun(engine.repo()).unwrap_or(true);
         let name = &car.name;
         let reason = match error {
-            Some(error) => Reason::new(Kind::Broken, error, format!("git session doctor {name}")),
+            Some(error) => Reason::new(Kind::Broken, error, format!("git session doctor {name}", name = name.word())),
             None if is_begun => {
                 car.is_done = true;
                 Reason::new(Kind::NotReady, format!("'{base}' has all of its work"), "git session cleanup")
             }
-            None => Reason::new(Kind::NotReady, "it has no commits of its own", format!("git session path {name}")),
+            None => Reason::new(
+                Kind::NotReady,
+                "it has no commits of its own",
+                format!("git session path {name}", name = name.word()),
+            ),
         };
         car.reasons = vec![reason];
     }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::ops::testing::{self, Known, Tested};
 use crate::ops::{Context, shell_quoted, workers};
+use crate::session::Word as _;
 use crate::session::{State, Verdict};
 use crate::store::notes::Notes;
 use crate::store::{Loaded, Snapshot};
@@ -59,20 +60,24 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], ca
             car.reasons.push(Reason::new(
                 Kind::Blocked,
                 format!("it is blocked{why}"),
-                format!("git session ready {name}"),
+                format!("git session ready {name}", name = name.word()),
             ));
         } else if gates.contains(&Gate::Ready) && loaded.record.state == State::Open {
             car.reasons.push(Reason::new(
                 Kind::NotReady,
                 "it is not marked as ready",
-                format!("git session ready {name}"),
+                format!("git session ready {name}", name = name.word()),
             ));
         }
         if gates.contains(&Gate::Tasks) {
             let open = open_tasks(&ctx.repo, loaded)?;
             if open > 0 {
                 let what = if open == 1 { "1 task is".to_owned() } else { format!("{open} tasks are") };
-                car.reasons.push(Reason::new(Kind::Tasks, format!("{what} open"), format!("git session show {name}")));
+                car.reasons.push(Reason::new(
+                    Kind::Tasks,
+                    format!("{what} open"),
+                    format!("git session show {name}", name = name.word()),
+                ));
             }
         }
     }
@@ -103,11 +108,19 @@ fn look_at_worktrees(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], c
             car.reasons.push(Reason::new(Kind::Busy, sentence, remedy));
         } else if worktree.is_busy() {
             let sentence = "something is being written there: its index is locked";
-            car.reasons.push(Reason::new(Kind::Busy, sentence, format!("git session order {name}")));
+            car.reasons.push(Reason::new(
+                Kind::Busy,
+                sentence,
+                format!("git session order {name}", name = name.word()),
+            ));
         } else if worktree.branch().as_deref() != Some(loaded.record.branch.as_str()) {
             let short = loaded.record.branch_short();
             let sentence = format!("its worktree is not on its branch '{short}'");
-            car.reasons.push(Reason::new(Kind::Broken, sentence, format!("git -C {place} switch {short}")));
+            car.reasons.push(Reason::new(
+                Kind::Broken,
+                sentence,
+                format!("git -C {place} switch {short}", short = short.word()),
+            ));
         } else {
             match repo.dirty(worktree) {
                 Ok(dirty) if dirty.is_uncommitted() => {
@@ -117,7 +130,11 @@ fn look_at_worktrees(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], c
                 Ok(_) => {}
                 Err(error) => {
                     let sentence = format!("its worktree cannot be looked at ({})", error.one_line());
-                    car.reasons.push(Reason::new(Kind::Broken, sentence, format!("git session doctor {name}")));
+                    car.reasons.push(Reason::new(
+                        Kind::Broken,
+                        sentence,
+                        format!("git session doctor {name}", name = name.word()),
+                    ));
                 }
             }
         }
@@ -138,7 +155,7 @@ fn look_at_tests(ctx: &Context, snapshot: &Snapshot, sessions: &[&Loaded], cars:
     for (loaded, car) in sessions.iter().zip(cars) {
         let Some(tip) = car.tip else { continue };
         let against =
-            |sentence: String| Reason::new(Kind::Tests, sentence, format!("git session test {}", loaded.name));
+            |sentence: String| Reason::new(Kind::Tests, sentence, format!("git session test {}", loaded.name.word()));
         let failed = |verdict: &Verdict| {
             let age = verdict.time.age(ctx.now);
             format!("its tests failed {age} ago (`{}`, exit code {})", verdict.command, verdict.exit)

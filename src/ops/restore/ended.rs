@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Context;
+use crate::session::Word as _;
 use crate::session::{Event, EventKind, Name, ObjectId, State};
 use crate::store::{Loaded, Snapshot, done, keep, record, timeline};
 
@@ -33,7 +34,7 @@ pub fn find(ctx: &Context, snapshot: &Snapshot, what: &str) -> Result<Loaded> {
     let shown: String = what.chars().filter(|c| !c.is_control()).take(80).collect();
     if snapshot.sessions.iter().any(|entry| entry.name.as_str() == what) {
         return Err(Error::refused(format!("The session '{shown}' has not ended."))
-            .hint(format!("`git session path {shown}` says where it is.")));
+            .hint(format!("`git session path {shown}` says where it is.", shown = shown.word())));
     }
     Err(Error::refused(format!("No session '{shown}' has ended."))
         .hint("`git session list --ended` shows those that ended."))

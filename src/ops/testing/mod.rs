@@ -15,6 +15,7 @@ use crate::git::worktrees::Head;
 pub use crate::host::interrupt::Interrupt;
 use crate::ops::env::Scene;
 use crate::ops::{Context, scope, shell_quoted, workers};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId, Timestamp, Verdict};
 use crate::store::notes::{self, Notes};
 use crate::store::{Loaded, Snapshot, Writer};
@@ -161,7 +162,7 @@ pub(crate) fn place_of(
     session: &Loaded,
 ) -> Result<std::result::Result<Scene, Skip>> {
     let name = &session.name;
-    let remedy = format!("git session adopt {name}");
+    let remedy = format!("git session adopt {name}", name = name.word());
     let Some(worktree) = snapshot.worktree_of(session) else {
         return Ok(Err(Skip { reason: "no-worktree", sentence: "it has no worktree".into(), remedy }));
     };
@@ -199,7 +200,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, options: &Options) -> Result<Tes
 
 fn unreadable(name: &Name, error: &Error) -> Skip {
     let sentence = format!("its worktree cannot be looked at ({})", error.one_line());
-    Skip { reason: "broken", sentence, remedy: format!("git session doctor {name}") }
+    Skip { reason: "broken", sentence, remedy: format!("git session doctor {name}", name = name.word()) }
 }
 
 fn step(
@@ -214,7 +215,7 @@ fn step(
     let skip = |reason, sentence: String, remedy: String| Ok(Step::Skip(Skip { reason, sentence, remedy }));
     let worktree = snapshot.worktree_of(session).ok_or_else(|| Error::bug("A worktree went."))?;
     let Some(head) = head_of(&ctx.repo, &worktree.head)? else {
-        let remedy = format!("git session doctor {name}");
+        let remedy = format!("git session doctor {name}", name = name.word());
         return skip("broken", "there is no commit in its worktree".into(), remedy);
     };
     if options.dirty {
@@ -232,7 +233,7 @@ fn step(
     }
     let dirty = ctx.repo.dirty(worktree)?;
     if dirty.is_uncommitted() {
-        let remedy = format!("git session test {name} --dirty");
+        let remedy = format!("git session test {name} --dirty", name = name.word());
         return skip("dirty", format!("not everything is committed: {dirty}"), remedy);
     }
     let tree = ctx.repo.commit(head)?.tree;
@@ -355,7 +356,7 @@ fn one(
             Ok(Some(what)) => Some(Skip {
                 reason: "changed",
                 sentence: format!("it changed meanwhile: {what}"),
-                remedy: format!("git session test {name}"),
+                remedy: format!("git session test {name}", name = name.word()),
             }),
             Err(error) => Some(unreadable(name, &error)),
         };

@@ -8,6 +8,7 @@ use crate::ops::journal::restore as restore_steps;
 use crate::ops::journal::{self, Plan};
 use crate::ops::restore::{self, RestorePlan};
 use crate::ops::{Context, relocate};
+use crate::session::Word as _;
 use crate::session::{EventKind, Name, ObjectId, OperationId};
 use crate::store::keep::{self, Kept};
 use crate::store::pending::Pending;
@@ -198,7 +199,7 @@ fn bring_back(
         Some(base) => error.hint(format!(
             "'{}' has gone back already; `git session restore {}` brings the session back.",
             crate::ops::base::short_name(&base.branch),
-            plan.name
+            plan.name.word()
         )),
         None => error,
     })?;

@@ -4,6 +4,7 @@ use super::{Found, Inverse};
 use crate::error::{Error, Result};
 use crate::ops::Context;
 use crate::session::Record;
+use crate::session::Word as _;
 use crate::store::record;
 
 fn table(record: &Record) -> Result<toml::Table> {
@@ -30,7 +31,7 @@ pub(super) fn invert(ctx: &Context, found: &Found) -> Result<Inverse> {
     {
         if now.get(key) != new.get(key) {
             return Err(Error::refused(format!("'{key}' of '{name}' was changed again since."))
-                .hint(format!("`git session set {name}` sets it to what it should be.")));
+                .hint(format!("`git session set {name}` sets it to what it should be.", name = name.word())));
         }
         match old.get(key) {
             Some(value) => now.insert(key.clone(), value.clone()),
@@ -40,7 +41,7 @@ pub(super) fn invert(ctx: &Context, found: &Found) -> Result<Inverse> {
     }
     if changed.is_empty() {
         return Err(Error::refused(format!("It changed no fact of '{name}' that could be changed back."))
-            .hint(format!("`git session log {name}` shows what happened.")));
+            .hint(format!("`git session log {name}` shows what happened.", name = name.word())));
     }
     let record = Record::parse(&now.to_string())?;
     Ok(Inverse::Facts(Box::new(record), changed.join(", "), None))

@@ -7,6 +7,7 @@ use crate::ops::finish::{self, Mode};
 use crate::ops::journal::base as journal_base;
 use crate::ops::journal::end::EndStep;
 use crate::ops::{Context, relocate, restore};
+use crate::session::Word as _;
 use crate::session::{Event, EventKind, ObjectId, State};
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot, timeline};
@@ -50,8 +51,12 @@ fn invert(
     }
     match &found.event.kind {
         EventKind::Created | EventKind::Adopted if found.before.is_some() => {
-            Err(Error::refused(format!("`adopt` only gave '{name}' what it lacked: {}.", found.event.what))
-                .hint(format!("`git session finish {name} --keep` ends the session and leaves its branch.")))
+            Err(Error::refused(format!("`adopt` only gave '{name}' what it lacked: {}.", found.event.what)).hint(
+                format!(
+                    "`git session finish {name} --keep` ends the session and leaves its branch.",
+                    name = name.word()
+                ),
+            ))
         }
         EventKind::Created | EventKind::Adopted => {
             warn_of_pushed(ctx, found, warnings)?;
@@ -107,7 +112,7 @@ fn invert(
 fn required<'a>(event: &'a Event, key: &str) -> Result<&'a str> {
     event.trailer(key).ok_or_else(|| {
         Error::refused(format!("The record of '{}' does not say what was before.", event.name))
-            .hint(format!("`git session log {}` shows what happened.", event.name))
+            .hint(format!("`git session log {}` shows what happened.", event.name.word()))
     })
 }
 
@@ -125,7 +130,7 @@ fn earlier_end(ctx: &Context, found: &Found) -> Result<Event> {
         }
     }
     Err(Error::refused(format!("The record of '{}' does not say how it had ended.", found.session.name))
-        .hint(format!("`git session finish {}` ends it.", found.session.name)))
+        .hint(format!("`git session finish {}` ends it.", found.session.name.word())))
 }
 
 /// The session ends: what the operation made goes, with salvage, and what was there before stays.
@@ -148,8 +153,11 @@ fn end_again(
         (finish::survey(ctx, snapshot, session)?, None)
     };
     if let Some(child) = survey.children.first().filter(|_| mode == Mode::Keep) {
-        return Err(Error::refused(format!("'{child}' is stacked on '{name}'."))
-            .hint(format!("`git session set {child} --base {}` gives it another base.", survey.base.short())));
+        return Err(Error::refused(format!("'{child}' is stacked on '{name}'.")).hint(format!(
+            "`git session set {child} --base {}` gives it another base.",
+            survey.base.short().word(),
+            child = child.word()
+        )));
     }
     if here_to.is_some()
         && earlier.is_some_and(|earlier| earlier.kind != EventKind::Abandoned)
@@ -216,7 +224,8 @@ fn base_forward(
 ) -> Result<(Option<BaseMove>, Option<String>)> {
     let name = &found.session.name;
     let anew = |why: String| {
-        Err(Error::refused(why).hint(format!("`git session finish {name} --merge` merges it as it is now.")))
+        Err(Error::refused(why)
+            .hint(format!("`git session finish {name} --merge` merges it as it is now.", name = name.word())))
     };
     if survey.tip != found.event.branch_tip {
         return anew(format!("The branch of '{name}' has moved on since it came back."));
@@ -250,7 +259,10 @@ fn base_back(ctx: &Context, snapshot: &Snapshot, found: &Found) -> Result<Option
     let Some(from) = id_in(event, "Session-Base-From") else { return Ok(None) };
     let instead = |error: Error| {
         error
-            .hint(format!("`git session restore {name}` brings the session back and leaves '{short}' as it is."))
+            .hint(format!(
+                "`git session restore {name}` brings the session back and leaves '{short}' as it is.",
+                name = name.word()
+            ))
             .hint(format!("`git log {short}` shows what to `git revert` there."))
     };
     if ctx.repo.ref_id(branch)? != Some(to) {

@@ -3,6 +3,7 @@
 use super::{View, because, kind, lines, patch, severity};
 use crate::ops::conflicts::{AgainstBase, Basis, Clash, Looked, Pair, Report, Severity};
 use crate::render::{columns, count, harmless, harmless_path, sentence};
+use crate::session::Word as _;
 
 /// Where files stand, below the names.
 const INDENT: usize = 6;
@@ -108,7 +109,7 @@ impl Table<'_> {
         }
         if self.view.of_sessions && (row.merge == Some(false) || row.rebase == Some(false)) {
             let name = harmless(&row.name);
-            text.push_str(&self.below(&paint.cyan(&format!("git session sync {name} --resolve"))));
+            text.push_str(&self.below(&paint.cyan(&format!("git session sync {name} --resolve", name = name.word()))));
         }
         Some(text)
     }

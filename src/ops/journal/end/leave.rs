@@ -4,6 +4,7 @@ use super::EndStep;
 use crate::error::{Error, Result};
 use crate::git::worktrees::Head;
 use crate::git::{Repo, Worktree, status};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId, State};
 
 /// A checkout that stays is switched to `target`; uncommitted work, where it may be left behind, goes by git's stash.
@@ -82,9 +83,9 @@ pub(super) fn come_back(
     let switch = ["switch", "--quiet", "--no-overwrite-ignore", "--no-guess", short];
     repo.git_in(&worktree.path).args(switch).run_ok().map_err(|error| {
         let place = worktree.path.display();
-        Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'."))
-            .because(error)
-            .hint(format!("`git -C {place} switch {short}` goes back; the session has not ended."))
+        Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'.")).because(error).hint(
+            format!("`git -C {place} switch {short}` goes back; the session has not ended.", short = short.word()),
+        )
     })?;
     repo.tie(&worktree.git_dir, name)?;
     salvage.map_or(Ok(()), |stash| unstash(repo, worktree, stash))
