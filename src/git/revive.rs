@@ -4,6 +4,7 @@
 use crate::error::{Context, Error, Result};
 use crate::git::Repo;
 use crate::git::worktrees::{Worktree, bytes_of_path};
+use crate::session::Word as _;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -98,7 +99,7 @@ pub fn require_revivable(worktree: &Worktree) -> Result<()> {
         return Err(Error::refused(format!(
             "The worktree '{place}' is locked{why}: it may be on a disk that is not there now."
         ))
-        .hint(format!("`git worktree unlock {place}` unlocks it, if it is lost.")));
+        .hint(format!("`git worktree unlock {place}` unlocks it, if it is lost.", place = place.to_string().word())));
     }
     Ok(())
 }

@@ -113,12 +113,14 @@ fn wanted(ctx: &Context, snapshot: &Snapshot, options: &Options, base: &Chosen) 
             let branch = match (&worktree.head, worktree.branch()) {
                 (_, Some(branch)) => branch,
                 (Head::Detached(_), None) => {
-                    return Err(Error::refused(format!("The worktree '{text}' is on no branch."))
-                        .hint(format!("`git -C {text} switch -c <branch>` gives its commits one.")));
+                    return Err(Error::refused(format!("The worktree '{text}' is on no branch.")).hint(format!(
+                        "`git -C {text} switch -c <branch>` gives its commits one.",
+                        text = text.word()
+                    )));
                 }
                 _ => {
                     return Err(Error::refused(format!("The worktree '{text}' cannot be read."))
-                        .hint(format!("`git -C {text} status` says what is wrong with it.")));
+                        .hint(format!("`git -C {text} status` says what is wrong with it.", text = text.word())));
                 }
             };
             found.push(Found::Branch(branch, Some(worktree.clone())));
@@ -231,7 +233,7 @@ fn one(
                 ))
                 .hint(format!(
                     "`git -C {} symbolic-ref --delete refs/worktree/session` unties it.",
-                    worktree.path.display()
+                    worktree.path.display().to_string().word()
                 )));
             }
             if let Some(operation) = worktree.operation() {

@@ -97,7 +97,7 @@ fn require_movable(worktree: &crate::git::Worktree) -> Result<()> {
     let place = worktree.path.display();
     if worktree.locked.is_some() {
         return Err(Error::refused(format!("The worktree '{place}' is locked."))
-            .hint(format!("`git worktree unlock {place}` unlocks it.")));
+            .hint(format!("`git worktree unlock {place}` unlocks it.", place = place.to_string().word())));
     }
     if worktree.is_busy() {
         return Err(Error::contended(format!("The index of '{place}' is locked: something is being written there."))

@@ -62,7 +62,7 @@ fn unclaimed(ctx: &Context, session: &Name) -> Result<Mend> {
                     ))
                     .hint(format!(
                         "`git -C {} switch {}` goes back.",
-                        worktree.path.display(),
+                        worktree.path.display().to_string().word(),
                         session.record.branch_short().word()
                     )));
                 }

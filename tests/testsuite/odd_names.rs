@@ -52,3 +52,18 @@ fn names_of_plain_characters_stay_as_they_are() {
         r.git_args(["session", "create", name]).code(1).stderr_contains(&format!("`git session path {name}`"));
     }
 }
+
+#[test]
+fn places_that_are_to_be_typed_can_be_pasted() {
+    for name in NAMES {
+        let r = Sandbox::new().file("a.txt", "1\n").commit("base");
+        r.git_args(["session", "create", name]).ok();
+        let place = quoted(r.session(name).here().to_str().expect("UTF-8"));
+        r.session(name).git("worktree lock .").ok();
+        let run = r.git_args(["session", "move", name, "../elsewhere"]);
+        says(run.code(1).stderr_text(), &format!("`git worktree unlock {place}`"));
+        r.session(name).git("switch --quiet -c other").ok();
+        let run = r.git_args(["session", "finish", name, "--keep"]);
+        says(run.code(1).stderr_text(), &format!("`git -C {place} switch {}`", quoted(name)));
+    }
+}

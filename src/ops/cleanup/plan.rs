@@ -246,7 +246,8 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         return Ok(Some((Why::MainWorktree, format!("its directory '{place}' was there before it"), Some(remedy))));
     }
     if let Some(other) = snapshot.worktrees.iter().filter(has_it).find(|other| other.path != tree.path) {
-        let remedy = format!("`git -C {} switch --detach` lets go of it there.", other.path.display());
+        let remedy =
+            format!("`git -C {} switch --detach` lets go of it there.", other.path.display().to_string().word());
         let proof = format!("its branch is checked out at '{}' too", other.path.display());
         return Ok(Some((Why::Broken, proof, Some(remedy))));
     }
@@ -254,7 +255,7 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         return Ok(Some((
             Why::Locked,
             format!("'{place}' is locked"),
-            Some(format!("`git worktree unlock {place}` unlocks it.")),
+            Some(format!("`git worktree unlock {place}` unlocks it.", place = place.to_string().word())),
         )));
     }
     if let Err(error) = removal::require_proven(tree) {
@@ -264,7 +265,8 @@ pub(super) fn blocker(ctx: &Context, snapshot: &Snapshot, session: &Loaded) -> R
         return Ok(None);
     }
     if let Some(operation) = tree.operation() {
-        let remedy = format!("`git -C {place} {operation} --continue` or `--abort` ends it.");
+        let remedy =
+            format!("`git -C {place} {operation} --continue` or `--abort` ends it.", place = place.to_string().word());
         return Ok(Some((Why::Operation, format!("it is in the middle of a {operation}"), Some(remedy))));
     }
     if tree.is_busy() {

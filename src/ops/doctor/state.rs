@@ -279,7 +279,7 @@ pub(super) fn stale_ties(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
         } else if !seen.insert(name) {
             let remedy = format!(
                 "`git -C {} symbolic-ref --delete refs/worktree/session` unties this one.",
-                worktree.path.display()
+                worktree.path.display().to_string().word()
             );
             findings.push(
                 Finding::error("tie-doubled", format!("A second worktree is tied to '{name}'."))

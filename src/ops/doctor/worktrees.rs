@@ -4,6 +4,7 @@ use super::{Finding, Fix};
 use crate::git::Worktree;
 use crate::ops::create::sessions_folder;
 use crate::ops::{Context, Snapshot};
+use crate::session::Word as _;
 use std::path::{Path, PathBuf};
 
 /// What the `.git` of a worktree's directory says.
@@ -78,7 +79,7 @@ pub(super) fn check(ctx: &Context, snapshot: &Snapshot, findings: &mut Vec<Findi
             let what =
                 format!("The worktree was at '{}', and is at '{}' now.", worktree.path.display(), place.display());
             Finding::error("worktree-moved", what)
-                .remedy(format!("`git worktree repair {}` tells git.", place.display()))
+                .remedy(format!("`git worktree repair {}` tells git.", place.display().to_string().word()))
                 .path(&place)
                 .fix(is_plain.then(|| Fix::Repair(place.clone(), worktree.git_dir.clone())))
         } else if session.is_none() && worktree.locked.is_none() {

@@ -7,6 +7,7 @@ use crate::ops::journal::base::{self as journal_base, BaseStep};
 use crate::ops::journal::end::{self, EndStep};
 use crate::ops::journal::{self, Plan};
 use crate::ops::{Context, base};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId, State};
 use crate::store::pending;
 use crate::store::snapshot::BaseNow;
@@ -39,8 +40,10 @@ pub fn commit_all(ctx: &Context, snapshot: &Snapshot, session: &Loaded, message:
         return Ok(nothing);
     }
     if let Some(operation) = worktree.operation() {
-        return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", session.name))
-            .hint(format!("`git -C {} {operation} --continue` or `--abort` ends it.", worktree.path.display())));
+        return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", session.name)).hint(format!(
+            "`git -C {} {operation} --continue` or `--abort` ends it.",
+            worktree.path.display().to_string().word()
+        )));
     }
     let git = || ctx.repo.git_in(&worktree.path);
     git().args(["add", "--all"]).run_ok()?;

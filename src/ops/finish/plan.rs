@@ -78,7 +78,7 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
         ))
         .hint(format!(
             "`git -C {} switch {}` goes back.",
-            tree.path.display(),
+            tree.path.display().to_string().word(),
             base::short_name(&survey.branch).word()
         )));
     }
@@ -94,7 +94,10 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, session: &Loaded, mode: Mode, wi
     {
         let short = base::short_name(&survey.branch);
         return Err(Error::refused(format!("The branch '{short}' is checked out at '{}' too.", other.path.display()))
-            .hint(format!("`git -C {} switch --detach` lets go of it there.", other.path.display())));
+            .hint(format!(
+                "`git -C {} switch --detach` lets go of it there.",
+                other.path.display().to_string().word()
+            )));
     }
     if let Some(operation) =
         snapshot.worktree_of(session).filter(|tree| !tree.is_missing).and_then(crate::git::Worktree::operation)
@@ -142,8 +145,12 @@ fn here_to(ctx: &Context, snapshot: &Snapshot, session: &Loaded, survey: &Survey
         return Ok(None);
     }
     if let Some(operation) = worktree.operation() {
-        return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", worktree.path.display()))
-            .hint(format!("`git -C {} {operation} --continue` or `--abort` ends it.", worktree.path.display())));
+        return Err(Error::refused(format!("'{}' is in the middle of a {operation}.", worktree.path.display())).hint(
+            format!(
+                "`git -C {} {operation} --continue` or `--abort` ends it.",
+                worktree.path.display().to_string().word()
+            ),
+        ));
     }
     let reference = &survey.base.reference;
     let is_elsewhere =
@@ -336,7 +343,7 @@ fn conflict(survey: &Survey, paths: &[BString], commit: Option<ObjectId>) -> Err
     match &survey.worktree {
         Some((path, _)) => error.hint(format!(
             "`git -C {} rebase {}` starts the resolution in the session's worktree; nothing has changed so far.",
-            path.display(),
+            path.display().to_string().word(),
             survey.base_tip.as_ref().map_or(survey.base.short(), |(_, from)| from).word()
         )),
         None => error.hint(format!("`git session adopt {}` gives it a worktree to resolve in.", survey.name.word())),

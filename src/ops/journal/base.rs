@@ -10,6 +10,7 @@ use crate::git::worktrees::{Head, path_of_bytes};
 use crate::git::{Edit, New, Repo, Worktree, status};
 use crate::ops::Context;
 use crate::ops::journal::worktree::{self, Follow, Followed};
+use crate::session::Word as _;
 use crate::session::{BString, ObjectId};
 use crate::store::pending::{self, Pending, Stage};
 use crate::store::{Writer, retry};
@@ -127,7 +128,10 @@ fn require_still(worktree: &Worktree) -> Result<()> {
     let place = worktree.path.display();
     if let Some(operation) = worktree.operation() {
         return Err(Error::refused(format!("The base is checked out at '{place}', in the middle of a {operation}."))
-            .hint(format!("`git -C {place} {operation} --continue` or `--abort` ends it.")));
+            .hint(format!(
+                "`git -C {place} {operation} --continue` or `--abort` ends it.",
+                place = place.to_string().word()
+            )));
     }
     if worktree.is_busy() {
         return Err(Error::contended(format!("The base is checked out at '{place}', whose index is locked.")).hint(
@@ -185,7 +189,10 @@ fn refuse_in_the_way(worktree: &Worktree, touched: &[BString]) -> Result<()> {
     }
     Err(Error::refused(format!("Uncommitted changes in '{place}' are in the way: {shown}{more}."))
         .met(if is_dirty { Hurdle::Dirty } else { Hurdle::Untracked })
-        .hint(format!("`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.")))
+        .hint(format!(
+            "`git -C {place} stash --include-untracked` puts them aside; commit them if they are done.",
+            place = place.to_string().word()
+        )))
 }
 
 /// Whether two paths are the same, or one is a folder of the other.

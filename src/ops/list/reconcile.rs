@@ -98,7 +98,11 @@ pub fn broken(
             } else {
                 (
                     BrokenKind::BranchSwitched,
-                    format!("`git -C {} switch {branch}` goes back.", worktree.path.display(), branch = branch.word()),
+                    format!(
+                        "`git -C {} switch {branch}` goes back.",
+                        worktree.path.display().to_string().word(),
+                        branch = branch.word()
+                    ),
                 )
             };
             broken.push(Broken { kind, was: Some(branch.to_owned()), now: Some(short_name(on).to_owned()), remedy });
@@ -110,7 +114,7 @@ pub fn broken(
             now: Some(id.to_string()),
             remedy: format!(
                 "`git -C {} switch {branch}` goes back to the branch.",
-                worktree.path.display(),
+                worktree.path.display().to_string().word(),
                 branch = branch.word()
             ),
         }),
@@ -123,7 +127,7 @@ pub fn broken(
             now: None,
             remedy: format!(
                 "`git branch {branch} <commit>` makes it again; its last commit is in `git -C {} reflog`.",
-                worktree.path.display(),
+                worktree.path.display().to_string().word(),
                 branch = branch.word()
             ),
         });

@@ -11,6 +11,7 @@ use crate::ops::create::{place_of, require_free_place};
 use crate::ops::journal::restore::{self as steps, RestoreStep};
 use crate::ops::journal::{self, Plan};
 use crate::ops::{Context, removal};
+use crate::session::Word as _;
 use crate::session::{Event, EventKind, Name, ObjectId, OperationId, Record};
 use crate::store::{Loaded, Snapshot, Writer, timeline};
 use ended::{Held, kept_of};
@@ -106,8 +107,10 @@ pub fn plan(ctx: &Context, snapshot: &Snapshot, ended: Loaded, rename: Option<&s
     if let Some(tree) = snapshot.worktrees.iter().find(has_it) {
         let place = tree.path.display();
         return Err(other(
-            Error::refused(format!("The branch '{}' is checked out at '{place}'.", short_name(&branch)))
-                .hint(format!("`git -C {place} switch --detach` lets go of it there.")),
+            Error::refused(format!("The branch '{}' is checked out at '{place}'.", short_name(&branch))).hint(format!(
+                "`git -C {place} switch --detach` lets go of it there.",
+                place = place.to_string().word()
+            )),
         ));
     }
     let Held { salvage, kept, config, sparse } = kept_of(ctx, &ended, &end)?;

@@ -84,7 +84,11 @@ pub(super) fn come_back(
     repo.git_in(&worktree.path).args(switch).run_ok().map_err(|error| {
         let place = worktree.path.display();
         Error::refused(format!("The checkout '{place}' could not be switched back to '{short}'.")).because(error).hint(
-            format!("`git -C {place} switch {short}` goes back; the session has not ended.", short = short.word()),
+            format!(
+                "`git -C {place} switch {short}` goes back; the session has not ended.",
+                place = place.to_string().word(),
+                short = short.word()
+            ),
         )
     })?;
     repo.tie(&worktree.git_dir, name)?;
