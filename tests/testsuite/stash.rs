@@ -116,6 +116,20 @@ fn work_on_its_way_into_a_session_comes_back_when_create_is_killed() {
 }
 
 #[test]
+fn work_stays_where_it_is_until_the_new_session_is_claimed() {
+    let r = repo();
+    r.git("session create first").ok();
+    r.file("a.txt", "edited\n").file("new.txt", "new\n");
+    let status = r.git("status --porcelain").ok().text();
+    let script = "[ \"$1\" = prepared ] && grep -q @pending/auth && sleep 3";
+    killed_in(&r, &["create", "auth", "--carry"], "reference-transaction", script);
+    patiently(&r, &["create", "other"]).ok();
+    assert_eq!(r.git("status --porcelain").ok().text(), status);
+    assert_eq!((r.read("a.txt"), r.read("new.txt")), ("edited\n".into(), "new\n".into()));
+    r.git("stash list").ok().stdout("");
+}
+
+#[test]
 fn work_on_the_stash_comes_back_when_the_end_of_a_session_made_here_is_killed() {
     let r = repo();
     r.git("session create auth --here").ok();

@@ -1,7 +1,8 @@
 //! Making what was planned: claim, then branch and record in one transaction, then the worktree. A failure takes back
 //! what was made.
 
-use super::{BranchFrom, CreatePlan, Created, Outcome, Place, Planned, Uncommitted};
+use super::carry::{self, Carry};
+use super::{BranchFrom, CreatePlan, Created, Outcome, Place, Planned};
 use crate::error::{Error, Result};
 use crate::git::hooks::Ran;
 use crate::git::worktrees::Head;
@@ -13,7 +14,7 @@ use crate::ops::journal::{self, Plan};
 use crate::ops::phase::Sink;
 use crate::ops::ports;
 use crate::ops::surroundings::{self, Surroundings};
-use crate::session::{ObjectId, OperationId};
+use crate::store::pending::Pending;
 use crate::store::{Writer, retry};
 use rayon::prelude::*;
 use std::path::Path;
@@ -26,7 +27,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
     let held = journal::hold(&ctx.repo, writer)?;
     let mut warnings = plan.warnings;
     let new: Vec<_> = plan.sessions.iter().map(|planned| matches!(planned.place, Place::Worktree(_))).collect();
-    let carried = set_aside(ctx, &writer.operation, &plan.uncommitted, &plan.sessions, &mut warnings)?;
+    let carry = carry::set_aside(ctx, &writer.operation, &plan.uncommitted, &plan.sessions, &mut warnings)?;
     let siblings = ctx.repo.worktrees()?;
     let ports = ports::range(&ctx.repo)?;
     let shared = Shared {
@@ -35,7 +36,7 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
         sparse: &plan.sparse,
         siblings: &siblings,
         ports,
-        carried: carried.as_ref(),
+        carry: carry.as_ref(),
     };
     let threads = if plan.sessions.len() == 1 { rayon::current_num_threads() } else { 1 };
     let jobs =
@@ -48,11 +49,6 @@ pub fn execute(ctx: &Context, writer: &Writer, plan: CreatePlan, sink: Sink<'_>)
             (name, make(&repo, &shared, planned, threads))
         })
         .collect();
-    if let Some(carried) = carried.filter(|_| sessions.iter().all(|(_, made)| made.is_err()))
-        && ctx.repo.stash_pop(&carried.from, carried.stash).is_err()
-    {
-        warnings.push("Your uncommitted work is on the stash; `git stash pop --index` brings it back.".into());
-    }
     // From here on the sessions are there, whatever comes of the rest. What set-up leaves running holds nothing.
     drop(held);
     let rest = &plan.surroundings;
@@ -94,7 +90,7 @@ struct Shared<'a> {
     sparse: &'a [String],
     siblings: &'a [Worktree],
     ports: Option<ports::Range>,
-    carried: Option<&'a Carried>,
+    carry: Option<&'a Carry>,
 }
 
 fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> Result<Created> {
@@ -124,26 +120,29 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
         record: record.to_string(),
         path: planned.place.path().map(|path| path_text(path)).transpose()?.unwrap_or_default(),
         here: is_here,
-        carries: shared.carried.map(|carried| (carried.stash.to_string(), carried.from.to_string_lossy().into_owned())),
+        carries: shared.carry.map(Carry::as_planned),
     };
     let reference = planned.name.pending();
     let claims = retry(|| {
         journal::claim(repo, writer, &[(reference.clone(), Plan::Create(step.clone()), vec![record, planned.start])])
     })?;
     let [claim] = claims.as_slice() else { return Err(Error::bug("One claim was wanted.")) };
+    // Under the claim: whoever finds that we died finds the work.
+    let stash = match shared.carry.map_or(Ok(None), |carry| carry.away(repo)) {
+        Ok(stash) => stash,
+        Err(error) => return Err(give_up(repo, claim, error)),
+    };
+    let put_back = |error: Error| match shared.carry {
+        Some(carry) => carry.put_back(repo, stash, error),
+        None => error,
+    };
     let ports = match begin(repo, shared.ports, &planned, record, &event.subject()) {
         Ok(ports) => ports,
         // Nothing was made: a branch that stands there now is somebody else's.
-        Err(error) => {
-            return Err(match retry(|| repo.transact(&[claim.release()], "session: take back")) {
-                Ok(()) => error,
-                Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
-            });
-        }
+        Err(error) => return Err(give_up(repo, claim, put_back(error))),
     };
     let made = fill(repo, shared, &planned, threads).and_then(|mut warnings| {
-        warnings
-            .extend(shared.carried.zip(planned.place.path()).and_then(|(carried, to)| bring_along(repo, carried, to)));
+        warnings.extend(shared.carry.zip(planned.place.path()).and_then(|(carry, to)| carry.arrive(repo, stash, to)));
         retry(|| repo.transact(&[claim.release()], "session: created"))?;
         Ok(warnings)
     });
@@ -164,12 +163,22 @@ fn make(repo: &Repo, shared: &Shared<'_>, planned: Planned, threads: usize) -> R
                 warnings,
             })
         }
-        Err(error) => Err(match journal::create::take_back(repo, claim, &step) {
-            Ok(_) => error,
-            Err(also) => {
-                error.hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line()))
-            }
-        }),
+        Err(error) => {
+            let error = put_back(error);
+            Err(match journal::create::take_back(repo, claim, &step) {
+                Ok(_) => error,
+                Err(also) => error
+                    .hint(format!("Not all could be taken back ({}); the next command tries again.", also.one_line())),
+            })
+        }
+    }
+}
+
+/// Nothing was made: the claim is all that goes.
+fn give_up(repo: &Repo, claim: &Pending, error: Error) -> Error {
+    match retry(|| repo.transact(&[claim.release()], "session: take back")) {
+        Ok(()) => error,
+        Err(also) => error.hint(format!("The claim could not be given up ({}).", also.one_line())),
     }
 }
 
@@ -341,51 +350,6 @@ pub(crate) fn exclude(repo: &Repo, line: &str) -> Result<()> {
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     file.write_all(format!("{gap}{line}\n").as_bytes()).map_err(failed)
-}
-
-/// Uncommitted work on its way into a new session.
-struct Carried {
-    stash: ObjectId,
-    from: std::path::PathBuf,
-}
-
-/// `--stash` and `--carry`: git's own stash takes the uncommitted work.
-fn set_aside(
-    ctx: &Context,
-    operation: &OperationId,
-    uncommitted: &Uncommitted,
-    sessions: &[Planned],
-    warnings: &mut Vec<String>,
-) -> Result<Option<Carried>> {
-    let (top, carry) = match uncommitted {
-        Uncommitted::Stays => return Ok(None),
-        Uncommitted::Stash(top) => (top, false),
-        Uncommitted::Carry(top) => (top, true),
-    };
-    let names: Vec<&str> = sessions.iter().map(|planned| planned.name.as_str()).collect();
-    let words = format!("session {} (operation {})", names.join(" "), operation.short());
-    let stash = ctx.repo.stash_push(top, &words)?;
-    if stash.is_none() {
-        warnings.push(super::plan::nothing_to_stash(ctx, top));
-    } else if !carry {
-        warnings.push(format!(
-            "Uncommitted work of '{}' is on the stash; `git stash pop` there brings it back.",
-            ctx.relative(top).display()
-        ));
-    }
-    Ok(stash.filter(|_| carry).map(|stash| Carried { stash, from: top.clone() }))
-}
-
-/// Applies carried work in the new worktree, while its claim is held. Where that does not go cleanly it stays on the
-/// stash, which is to be said.
-fn bring_along(repo: &Repo, carried: &Carried, target: &Path) -> Option<String> {
-    repo.stash_pop(target, carried.stash).err()?;
-    let _ = repo.git_in(target).args(["reset", "--hard", "--quiet"]).run();
-    Some(format!(
-        "Your uncommitted work does not fit onto the new base; it is on the stash, and `git stash apply {}` tries again in \
-         either worktree.",
-        carried.stash.to_hex_with_len(10)
-    ))
 }
 
 fn path_text(path: &Path) -> Result<String> {

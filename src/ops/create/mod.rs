@@ -1,5 +1,6 @@
 //! `create`: branch, worktree and record of new sessions.
 
+mod carry;
 mod execute;
 mod place;
 mod plan;

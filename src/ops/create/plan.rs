@@ -1,6 +1,6 @@
 //! The plan of `create`: everything is looked up and refused before anything is made.
 
-use super::{BranchFrom, CreatePlan, Options, Place, Planned, Uncommitted, place};
+use super::{BranchFrom, CreatePlan, Options, Place, Planned, carry, place};
 use crate::error::{Context as _, Error, Result};
 use crate::git::worktrees::Head;
 use crate::ops::surroundings::{self, Surroundings, Wanted};
@@ -47,7 +47,7 @@ pub fn plan(ctx: &Context, options: &Options) -> Result<CreatePlan> {
         planned.record.depends_on.clone_from(&depends_on);
         sessions.push(planned);
     }
-    let uncommitted = uncommitted(ctx, options, here, &mut warnings)?;
+    let uncommitted = carry::uncommitted(ctx, options, here, &mut warnings)?;
     let documents = options.context.iter().map(|path| document(ctx, path)).collect::<Result<Vec<_>>>()?;
     require_space(ctx, &snapshot, &sessions)?;
     for remote in ctx.repo.remotes() {
@@ -320,52 +320,6 @@ fn exclude_line(ctx: &Context, path: &std::path::Path) -> Option<String> {
     let inside = path.strip_prefix(&main).ok()?;
     let first = inside.components().next()?.as_os_str().to_str()?.to_owned();
     Some(format!("/{first}/"))
-}
-
-fn uncommitted(
-    ctx: &Context,
-    options: &Options,
-    here: Option<&crate::git::Worktree>,
-    warnings: &mut Vec<String>,
-) -> Result<Uncommitted> {
-    let Some(here) = here.filter(|_| !options.here) else {
-        if options.stash || options.carry {
-            return Err(Error::usage("`--stash` and `--carry` need a worktree to take uncommitted work from.")
-                .hint("`cd` into the one that has the work."));
-        }
-        return Ok(Uncommitted::Stays);
-    };
-    let top = here.path.clone();
-    if options.stash || options.carry {
-        let changed = crate::git::status::changed_paths(&top)?;
-        if changed.iter().all(|change| change.is_in_submodule) {
-            if !changed.is_empty() {
-                warnings.push(nothing_to_stash(ctx, &top));
-            }
-            return Ok(Uncommitted::Stays);
-        }
-        ctx.repo.require_stashable(&top)?;
-        return Ok(if options.carry { Uncommitted::Carry(top) } else { Uncommitted::Stash(top) });
-    }
-    let count = ctx.repo.dirty_tracked(here)?;
-    if count > 0 {
-        warnings.push(format!(
-            "{count} uncommitted change{} in '{}' {} there. `--carry` moves uncommitted work along, `--stash` puts it \
-             on the stash.",
-            if count == 1 { "" } else { "s" },
-            ctx.relative(&top).display(),
-            if count == 1 { "stays" } else { "stay" },
-        ));
-    }
-    Ok(Uncommitted::Stays)
-}
-
-/// What a worktree has that git's stash does not take.
-pub(super) fn nothing_to_stash(ctx: &Context, top: &std::path::Path) -> String {
-    format!(
-        "All that is uncommitted in '{}' is inside of submodules and stays there: the stash does not take that.",
-        ctx.relative(top).display()
-    )
 }
 
 /// `--context <file>`: its place in the record is its path, below `context/`.

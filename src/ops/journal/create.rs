@@ -29,7 +29,7 @@ pub struct CreateStep {
     pub path: String,
     /// Whether that is a checkout which was there before.
     pub here: bool,
-    /// Uncommitted work on its way there: the stash that holds it, and the worktree it comes from.
+    /// Uncommitted work on its way there: the words of the stash that holds it, and the worktree it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carries: Option<(String, String)>,
 }
@@ -92,7 +92,7 @@ pub fn recover(ctx: &Context, _writer: &Writer, claim: &Pending, step: &CreateSt
 
 /// Uncommitted work that was on its way comes back from the stash to `top`. Returns what there is to say of it.
 fn carry_on(repo: &Repo, step: &CreateStep, top: &Path) -> String {
-    let stash = step.carries.as_ref().and_then(|(stash, _)| ObjectId::from_hex(stash.as_bytes()).ok());
+    let stash = step.carries.as_ref().and_then(|(words, _)| repo.stash_of(top, words).ok().flatten());
     stash.map(|stash| super::from_stash(repo, top, stash)).unwrap_or_default()
 }
 
