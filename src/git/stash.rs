@@ -37,8 +37,12 @@ impl Repo {
         )))
     }
 
-    /// The tracked files that are not as the index has them, though git was told to take them as unchanged.
-    fn hidden_edits(&self, top: &Path) -> Result<Vec<BString>> {
+    /// The tracked files that are not as the index has them, though git was told to take them as unchanged: where git sets
+    /// files back, as when it gives a rebase up, it writes over them.
+    ///
+    /// # Errors
+    /// Refused, with git's words.
+    pub fn hidden_edits(&self, top: &Path) -> Result<Vec<BString>> {
         let git = || self.git_in(top).without_hooks().env("GIT_OPTIONAL_LOCKS", "0");
         let listed = git().args(["ls-files", "-z", "-v", "--stage"]).run_ok()?.stdout;
         let mut assumed = Vec::new();

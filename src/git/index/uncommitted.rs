@@ -85,29 +85,6 @@ impl Repo {
         Ok(editor.write().or_refuse(failed)?.detach())
     }
 
-    /// The first path with changes that git was told to overlook (`--assume-unchanged`): where git sets files back, as when
-    /// it gives a rebase up, it writes over them.
-    ///
-    /// # Errors
-    /// Refused, if something cannot be read.
-    pub fn overlooked(&self, worktree: &Worktree) -> Result<Option<BString>> {
-        let index = self.index_of(worktree)?;
-        let root = Root::open(&worktree.path)?;
-        for entry in index.entries().iter().filter(|entry| entry.flags.contains(Flags::ASSUME_VALID)) {
-            let path = entry.path(&index);
-            let kind = root.lstat(path)?.as_ref().and_then(kind_of);
-            let is_same = match kind {
-                // There is nothing to be lost.
-                None => true,
-                Some(_) => self.id_of_blob(&root.read(path)?)? == entry.id,
-            };
-            if !is_same {
-                return Ok(Some(path.to_owned()));
-            }
-        }
-        Ok(None)
-    }
-
     /// A commit of it in the shape of a stash, which `git stash apply --index <id>` brings back on `head`.
     ///
     /// # Errors

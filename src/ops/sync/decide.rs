@@ -293,7 +293,7 @@ impl Stack<'_> {
 
 /// What git, at work in the worktree itself, would write over.
 fn in_git_s_way(repo: &Repo, worktree: &Worktree, planned: &Planned, is_merge: bool) -> Result<Option<Obstacle>> {
-    if let Some(path) = repo.overlooked(worktree)? {
+    if let Some(path) = repo.hidden_edits(&worktree.path)?.first() {
         return Ok(Some(look::overlooked_obstacle(worktree, &path.to_string())));
     }
     // What it stands on may move to a commit that git does not know yet: its base does for both.
