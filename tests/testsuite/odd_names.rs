@@ -67,3 +67,17 @@ fn places_that_are_to_be_typed_can_be_pasted() {
         says(run.code(1).stderr_text(), &format!("`git -C {place} switch {}`", quoted(name)));
     }
 }
+
+#[test]
+fn what_helps_a_sync_can_be_pasted() {
+    for name in NAMES {
+        let word = quoted(name);
+        let r = Sandbox::new().file("a.txt", "1\n").file("b.txt", "1\n").commit("base");
+        r.git_args(["session", "create", name]).ok();
+        let s = r.session(name).file("a.txt", "mine\n").commit("work").file("b.txt", "mine\n");
+        r.file("a.txt", "2\n").commit("the base moves");
+        says(&r.git("session sync").text(), &format!("git session sync {word} --autostash"));
+        s.git("checkout --quiet b.txt").ok();
+        says(&r.git("session sync").text(), &format!("git session sync {word} --resolve"));
+    }
+}

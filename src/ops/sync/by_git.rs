@@ -10,6 +10,7 @@ use crate::ops::journal::base::refuse_full_submodules;
 use crate::ops::journal::sync::{self as steps, SyncStep};
 use crate::ops::journal::{resolving, stopped};
 use crate::session::ObjectId;
+use crate::session::Word as _;
 use crate::store::pending::Pending;
 
 impl Worker<'_> {
@@ -75,7 +76,7 @@ impl Worker<'_> {
             planned
                 .row
                 .notes
-                .push(format!("`git session adopt {}` gives it a worktree to resolve in", planned.session.name));
+                .push(format!("`git session adopt {}` gives it a worktree to resolve in", planned.session.name.word()));
             return;
         };
         let onto = match parent {

@@ -19,6 +19,7 @@ use crate::git::worktrees::path_of_bytes;
 use crate::git::{Repo, Worktree};
 use crate::ops::base::{self, Tip};
 use crate::session::ObjectId;
+use crate::session::Word as _;
 use std::collections::HashMap;
 
 /// Sessions that stand on each other, and what is known of them.
@@ -67,7 +68,7 @@ impl Stack<'_> {
                     planned.row.outcome = Outcome::Blocked;
                     let sentence = format!("It stands on '{name}', which could not move.");
                     planned.row.obstacle =
-                        Some(Obstacle::new(Reason::Parent, sentence, format!("git session sync {name}")));
+                        Some(Obstacle::new(Reason::Parent, sentence, format!("git session sync {}", name.word())));
                     return Ok(None);
                 }
             }
@@ -110,8 +111,9 @@ impl Stack<'_> {
             }
         }
         if *own == Own::Unrelated {
-            return Err(Error::refused(format!("It has no history in common with '{}'.", planned.row.onto_name))
-                .hint(format!("`git session set {} --base <branch>` gives it another base.", planned.session.name)));
+            return Err(Error::refused(format!("It has no history in common with '{}'.", planned.row.onto_name)).hint(
+                format!("`git session set {} --base <branch>` gives it another base.", planned.session.name.word()),
+            ));
         }
         if self.options.merge && *own != Own::Behind {
             return self.merge(replayer, planned, question, git_must).map(|()| None);
@@ -207,7 +209,7 @@ impl Stack<'_> {
     fn by_git(&self, repo: &Repo, planned: &mut Planned, why: &str) -> Result<()> {
         let Some(worktree) = &planned.worktree else {
             return Err(Error::refused(format!("git has to do it ({why}), and it has no worktree."))
-                .hint(format!("git session adopt {}", planned.session.name)));
+                .hint(format!("git session adopt {}", planned.session.name.word())));
         };
         planned.action = Action::ByGit;
         if !planned.dirty.is_empty() {

@@ -9,6 +9,7 @@ use crate::ops::Context;
 use crate::ops::journal;
 use crate::ops::journal::base::{Advanced, BaseStep, Carried};
 use crate::ops::journal::sync::{self as steps, SyncStep};
+use crate::session::Word as _;
 use crate::session::{EventKind, ObjectId};
 use crate::store::Writer;
 use crate::store::keep::{self, Kept};
@@ -310,7 +311,7 @@ fn put_back(planned: &mut Planned) {
     planned.row.obstacle = Some(Obstacle::new(
         Reason::Changed,
         "Its branch was put back at the same moment.",
-        format!("git session sync {}", planned.session.name),
+        format!("git session sync {}", planned.session.name.word()),
     ));
 }
 
@@ -321,7 +322,7 @@ fn block(planned: &mut Planned, parent: Option<&Planned>) {
     planned.row.obstacle = Some(Obstacle::new(
         Reason::Parent,
         format!("It stands on '{name}', which could not move."),
-        format!("git session sync {name}"),
+        format!("git session sync {}", name.word()),
     ));
 }
 

@@ -6,6 +6,7 @@ use crate::git::{Repo, Worktree, hooks};
 use crate::ops::base::{Tip, short_name};
 use crate::ops::shell_quoted;
 use crate::ops::sync::{Obstacle, Options, Reason};
+use crate::session::Word as _;
 use crate::session::{BString, ObjectId};
 use crate::store::Loaded;
 use crate::store::snapshot::BaseNow;
@@ -40,14 +41,14 @@ pub(super) fn worktree_obstacle(
         return Some(Obstacle::new(
             Reason::Missing,
             format!("Its directory '{}' is gone.", worktree.path.display()),
-            format!("git session adopt {name}"),
+            format!("git session adopt {}", name.word()),
         ));
     }
     if worktree.is_busy() {
         return Some(Obstacle::new(
             Reason::Busy,
             "Its index is locked: something is being written there.",
-            format!("git session sync {name}"),
+            format!("git session sync {}", name.word()),
         ));
     }
     let short = session.record.branch_short();

@@ -26,6 +26,7 @@ use crate::git::Worktree;
 use crate::git::replay::Objects;
 use crate::ops::base::Tip;
 use crate::ops::journal::sync::SyncStep;
+use crate::session::Word as _;
 use crate::session::{BString, Base, Name, ObjectId, OperationId};
 use crate::store::Loaded;
 use crate::store::snapshot::BaseNow;
@@ -50,7 +51,7 @@ pub struct Options {
 impl Options {
     /// The command that tries it again with one session.
     fn again(&self, name: &Name) -> String {
-        let mut command = format!("git session sync {name}");
+        let mut command = format!("git session sync {}", name.word());
         if let Some(onto) = &self.onto {
             command.push_str(&format!(" --onto {}", crate::ops::shell_quoted(onto)));
         }

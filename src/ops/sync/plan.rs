@@ -12,6 +12,7 @@ use crate::ops::base::{self, Tip};
 use crate::ops::workers::each;
 use crate::ops::{Context, scope};
 use crate::session::ObjectId;
+use crate::session::Word as _;
 use crate::store::snapshot::BaseNow;
 use crate::store::{Loaded, Snapshot};
 use std::collections::HashMap;
@@ -161,13 +162,13 @@ fn begin(
         Some(Obstacle::new(
             Reason::Missing,
             format!("Its branch '{}' is not here.", session.record.branch_short()),
-            format!("git session show {name}"),
+            format!("git session show {}", name.word()),
         ))
     } else if tip.is_none() {
         Some(Obstacle::new(
             Reason::Missing,
             format!("Its base '{}' is gone.", base_now.short()),
-            format!("git session set {name} --base <branch>"),
+            format!("git session set {} --base <branch>", name.word()),
         ))
     } else {
         let others = || snapshot.worktrees.iter().filter(|other| !other.is_missing);

@@ -7,6 +7,7 @@ use crate::host::process::Command;
 use crate::ops::agent::{Agent, Filling};
 use crate::ops::journal::{resolving, sync::SyncStep};
 use crate::ops::{Context, Snapshot};
+use crate::session::Word as _;
 use crate::session::{Name, ObjectId};
 use crate::store::Writer;
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ pub fn require_one(plan: &SyncPlan, agent: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::refused(format!("An agent resolves one session at a time, and there are {}.", names.join(", ")))
-        .hint(format!("`git session sync {} --resolve={agent}` begins with one.", names[0])))
+        .hint(format!("`git session sync {} --resolve={agent}` begins with one.", names[0].word())))
 }
 
 /// What somebody is to go on with.

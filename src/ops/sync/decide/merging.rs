@@ -8,6 +8,7 @@ use crate::git::replay::{Question, Replayer};
 use crate::ops::sync::by_git::merge_message;
 use crate::ops::sync::{Action, Collision, Outcome, Planned, look};
 use crate::session::ObjectId;
+use crate::session::Word as _;
 
 impl Stack<'_> {
     /// The base merged into the branch.
@@ -25,7 +26,7 @@ impl Stack<'_> {
         let name = &planned.session.name;
         if planned.parent.is_some() && planned.row.onto != planned.tip.as_ref().map(|tip| tip.id) {
             return Err(Error::refused("What it stands on moves in the same sync.")
-                .hint(format!("`git session sync {name} --merge` afterwards merges that.")));
+                .hint(format!("`git session sync {} --merge` afterwards merges that.", name.word())));
         }
         if !planned.dirty.is_empty() {
             return self.merge_with_uncommitted(replayer, planned, question, git_must);
