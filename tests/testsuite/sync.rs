@@ -955,7 +955,7 @@ fn resolving_is_said_only_where_git_has_begun() {
     one.file("d2/f2.txt", "uncommitted\n");
     base_moves(&r);
     let run = r.git("session sync one --resolve --autostash");
-    run.code(3).stdout_contains("git did not begin").stdout_lacks("resolving");
+    run.code(3).stdout_contains("no rebase was begun").stdout_lacks("resolving");
     assert_eq!(one.read("d2/f2.txt"), "uncommitted\n");
 }
 
