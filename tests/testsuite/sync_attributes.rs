@@ -47,6 +47,11 @@ fn attributes_of_a_tree_that_a_setting_names_are_git_s_to_read() {
     let r = repo().file(".gitattributes", "*.txt merge=union\n").commit("attributes").config("attr.tree", "HEAD");
     let one = session(&r, "one").remove(".gitattributes").commit("without");
     as_git(&r, &one, false);
+    // Nor does it collide where it would by those of the main worktree.
+    let r = repo();
+    let one = session(&r, "one").file(".gitattributes", "*.txt merge=union\n").commit("with");
+    let r = r.config("attr.tree", "HEAD");
+    as_git(&r, &one, true);
 }
 
 #[test]
@@ -63,6 +68,12 @@ fn attributes_that_nobody_has_committed_hold_for_git() {
         let other = lines(0, 12).replace("line 5", "of the session\nfile 0 of the base");
         assert_eq!(one.read("d0/f0.txt"), if how.is_empty() { both } else { other });
         one.git("status --porcelain").ok().stdout("?? .gitattributes\n");
+        // With uncommitted changes it is not said that it collides.
+        r.file("d0/f0.txt", lines(0, 12).replace("line 5", "of the base again")).commit("the base moves on");
+        one.file("d1/f1.txt", "typed\n");
+        let rows = sync(&r, &format!("{how} --autostash"));
+        assert_eq!(row(&rows, "one")["reason"], "dirty", "{rows:?}");
+        assert_eq!(one.read("d1/f1.txt"), "typed\n");
     }
 }
 

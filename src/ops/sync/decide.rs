@@ -18,8 +18,8 @@ use crate::git::replay::{Landed, Own, Question, Replayed, Replayer};
 use crate::git::worktrees::path_of_bytes;
 use crate::git::{Repo, Worktree};
 use crate::ops::base::{self, Tip};
-use crate::session::ObjectId;
 use crate::session::Word as _;
+use crate::session::{BString, ObjectId};
 use std::collections::HashMap;
 
 /// Sessions that stand on each other, and what is known of them.
@@ -92,7 +92,7 @@ impl Stack<'_> {
         if let Some(worktree) = &planned.worktree
             && look::has_loose_attributes(replayer.repo(), worktree, question.tip)?
         {
-            git_must = Some(look::BY_ATTRIBUTES);
+            git_must = Some(look::BY_LOOSE_ATTRIBUTES);
         }
         if parent_moves {
             let moved = parent.and_then(|parent| parent.row.to);
@@ -160,10 +160,14 @@ impl Stack<'_> {
         let Undecided { question, git_must, ref own } = *undecided;
         // git may see that otherwise where it would do it.
         let elsewhere = match &replayed {
-            Replayed::Conflict { .. } if git_must == Some(look::BY_ATTRIBUTES) => git_must,
+            Replayed::Conflict { .. } if look::is_about_attributes(git_must) => git_must,
             Replayed::Conflict { files, .. } => {
-                let worktree = planned.worktree.as_ref();
-                worktree.is_some_and(|worktree| are_submodules_in(worktree, files)).then_some(BY_SUBMODULE)
+                let is_submodule = |stages: &Stages| {
+                    stages.stages.iter().all(|stage| stage.is_some_and(|(mode, _)| mode == 0o160_000))
+                };
+                let may_be_clean =
+                    files.iter().all(is_submodule) && are_checked_out(planned, files.iter().map(|stages| &stages.path));
+                may_be_clean.then_some(BY_SUBMODULE)
             }
             Replayed::Done { .. } => None,
         };
@@ -218,7 +222,7 @@ impl Stack<'_> {
                 Some("hooks run")
             } else if why == BY_SUBMODULE {
                 Some("both sides move a submodule")
-            } else if why == look::BY_ATTRIBUTES {
+            } else if why == look::BY_LOOSE_ATTRIBUTES {
                 Some("attributes hold that are not tracked")
             } else {
                 (!super::aside::is_possible(worktree)).then_some("the worktree has settings of its own")
@@ -310,12 +314,12 @@ fn in_git_s_way(repo: &Repo, worktree: &Worktree, planned: &Planned, is_merge: b
     }
 }
 
-/// Whether nothing collides but submodules, all of which are checked out there: git may see more of them than elsewhere.
-fn are_submodules_in(worktree: &Worktree, files: &[Stages]) -> bool {
-    files.iter().all(|Stages { path, stages }| {
-        let is_submodule = stages.iter().all(|stage| stage.is_some_and(|(mode, _)| mode == 0o160_000));
-        is_submodule && worktree.path.join(path_of_bytes(path)).join(".git").exists()
-    })
+/// Whether all of these submodules are checked out in the session's worktree, so that git may see more of them there than
+/// elsewhere; not where there are none.
+fn are_checked_out<'a>(planned: &Planned, submodules: impl Iterator<Item = &'a BString>) -> bool {
+    let Some(worktree) = &planned.worktree else { return false };
+    let mut submodules = submodules.peekable();
+    submodules.peek().is_some() && submodules.all(|path| worktree.path.join(path_of_bytes(path)).join(".git").exists())
 }
 
 pub(super) fn skip(row: &mut Row, obstacle: Obstacle) {

@@ -127,7 +127,7 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
     }
     if repo.attributes_are_elsewhere() {
         // It may be that of `HEAD`, which is another one in each worktree, and after each pick.
-        return Ok(Some("attributes are read from a tree of their own"));
+        return Ok(Some(BY_ATTRIBUTES_ELSEWHERE));
     }
     if repo.switch("commit.gpgSign")?.unwrap_or(false) {
         return Ok(Some("commits are signed"));
@@ -147,7 +147,14 @@ pub(super) fn git_must(repo: &Repo, worktree: Option<&Worktree>, options: &Optio
 }
 
 /// Why git has to merge where nobody has committed the attributes that it would go by.
-pub(super) const BY_ATTRIBUTES: &str = "a .gitattributes that is not tracked holds in the worktree";
+pub(super) const BY_LOOSE_ATTRIBUTES: &str = "a .gitattributes that is not tracked holds in the worktree";
+/// Why git has to merge where a setting names the tree that attributes are read from.
+const BY_ATTRIBUTES_ELSEWHERE: &str = "attributes are read from a tree of their own";
+
+/// Whether git has to do it since it goes by other attributes, so that what collides here may not collide there.
+pub(super) fn is_about_attributes(why: Option<&str>) -> bool {
+    why.is_some_and(|why| [BY_LOOSE_ATTRIBUTES, BY_ATTRIBUTES_ELSEWHERE].contains(&why))
+}
 
 /// Whether the top of a worktree that stands at a commit has attributes which the commit has not.
 pub(super) fn has_loose_attributes(repo: &Repo, worktree: &Worktree, head: ObjectId) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! Merging the base into a session's branch, for branches that others have too.
 
-use super::{Stack, leave_dirty};
+use super::{Stack, are_checked_out, leave_dirty};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::git::merge::{BY_SUBMODULE, Merged, Scratch, Verdict};
@@ -35,7 +35,7 @@ impl Stack<'_> {
         let merged = repo.merge(Some(&scratch), None, question.tip, question.base_tip)?;
         let git_must = match &merged {
             Merged::Clean(_) if git_must.is_some() => git_must,
-            Merged::Conflict(_) if git_must == Some(look::BY_ATTRIBUTES) => git_must,
+            Merged::Conflict(_) if look::is_about_attributes(git_must) => git_must,
             _ => by_submodule(repo, planned, question, &merged)?,
         };
         match (merged, git_must) {
@@ -76,6 +76,10 @@ impl Stack<'_> {
             planned.row.outcome = Outcome::Merged;
             return self.by_git(repo, planned, BY_SUBMODULE);
         }
+        if let Some(why) = git_must.filter(|why| look::is_about_attributes(Some(why))) {
+            planned.row.outcome = Outcome::Merged;
+            return self.by_git(repo, planned, why);
+        }
         let tree = match replayer.merger().merge(tip, base, ours, theirs)? {
             Verdict::Clean(tree) => tree,
             Verdict::Conflict(files) => {
@@ -113,7 +117,9 @@ fn by_submodule(
     // What else collides does so everywhere.
     let is_it = match merged {
         Merged::Clean(_) => !submodules.is_empty(),
-        Merged::Conflict(paths) => paths.iter().all(|path| submodules.contains(path)),
+        Merged::Conflict(paths) => {
+            paths.iter().all(|path| submodules.contains(path)) && are_checked_out(planned, paths.iter())
+        }
     };
     Ok(is_it.then_some(BY_SUBMODULE))
 }
